@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/*
+ * libglassram: watch which pages of a running process are written, through
+ * glassram.ko.
+ *
+ * A session is one watching of one address space. Its life:
+ *
+ *	struct glassram_session *s;
+ *	enum glassram_error err = glassram_attach(pid, NULL, &s);
+ *	if (err)
+ *		fprintf(stderr, "%s\n", glassram_error_message());
+ *	while (!glassram_advance(s, GLASSRAM_ADVANCE_PACED, NULL))
+ *		... read the columns, the tables, the statistics ...
+ *	glassram_detach(s);
+ *
+ * Every function that can fail returns enum glassram_error, 0 on success, and
+ * leaves its ret_ arguments untouched on failure. A session may be used by
+ * several threads as long as no two of them call on it at the same time, with
+ * one exception: glassram_advance() may run beside any other call, so that a
+ * thread of its own can keep the arming rate.
+ */
+#ifndef GLASSRAM_GLASSRAM_H
+#define GLASSRAM_GLASSRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/glassram.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * enum glassram_error - what went wrong, by the cure it needs
+ */
+enum glassram_error {
+	GLASSRAM_OK = 0,
+	GLASSRAM_ERR_INVALID, /* an argument is wrong */
+	GLASSRAM_ERR_NO_MEMORY,
+	GLASSRAM_ERR_NO_MODULE, /* glassram.ko is not loaded */
+	GLASSRAM_ERR_DEVICE_PERMISSION, /* not in group glassram */
+	GLASSRAM_ERR_KERNEL_TOO_OLD, /* no asynchronous write-protection */
+	GLASSRAM_ERR_FEATURE_MISSING, /* this module or kernel lacks a feature */
+	GLASSRAM_ERR_NO_PROCESS, /* no such process, or a kernel thread */
+	GLASSRAM_ERR_PERMISSION, /* the ptrace rules refuse this target */
+	GLASSRAM_ERR_BUSY, /* somebody watches this target already */
+	GLASSRAM_ERR_ENDED, /* the target exited or called exec */
+	GLASSRAM_ERR_UFFD, /* userfaultfd refused or was tampered with */
+	GLASSRAM_ERR_DMABUF, /* the counters could not be exported or mapped */
+	GLASSRAM_ERR_POLICY, /* a policy could not be loaded or bound */
+	GLASSRAM_ERR_INTERRUPTED, /* a signal came; call again */
+	GLASSRAM_ERR_SYSTEM, /* anything else; the message names it */
+};
+
+/**
+ * glassram_error_name() - short stable name of an error, "no-module"
+ * Return: a static string, never NULL.
+ */
+const char *glassram_error_name(enum glassram_error error);
+
+/**
+ * glassram_error_message() - one line on the last failure in this thread
+ * It names what is wrong and the cure. Never empty after a failure.
+ * Return: a string valid until the next failing call in this thread.
+ */
+const char *glassram_error_message(void);
+
+/**
+ * glassram_version() - version of the library, "1.0.0"
+ */
+const char *glassram_version(void);
+
+struct glassram_session;
+
+/**
+ * glassram_query() - what the loaded module can do
+ * @ret_query: filled as described in <linux/glassram.h>
+ */
+enum glassram_error glassram_query(struct glassram_query *ret_query);
+
+/**
+ * struct glassram_attach_settings - how to watch; zero means the default
+ * @size: sizeof(struct glassram_attach_settings)
+ * @rate_hz: arming ticks a second, 1 to GLASSRAM_RATE_MAX, 0 for the default
+ * @policy: name of a registered policy, or NULL to count every write
+ */
+struct glassram_attach_settings {
+	size_t size;
+	uint32_t rate_hz;
+	const char *policy;
+};
+
+/**
+ * glassram_attach() - watch a process
+ * @pid: the target
+ * @settings: or NULL for the defaults
+ * @ret_session: release with glassram_detach()
+ *
+ * The target is not stopped and nothing is injected into it.
+ */
+enum glassram_error glassram_attach(pid_t pid, const struct glassram_attach_settings *settings,
+				    struct glassram_session **ret_session);
+
+/**
+ * glassram_detach() - end the session and free everything; NULL is fine
+ */
+void glassram_detach(struct glassram_session *session);
+
+/**
+ * glassram_session_fd() - the session's fd, for poll(); owned by the session
+ */
+int glassram_session_fd(const struct glassram_session *session);
+
+/**
+ * glassram_session_pid() - the target's pid
+ */
+pid_t glassram_session_pid(const struct glassram_session *session);
+
+/**
+ * struct glassram_tick - what one glassram_advance() did
+ * @epoch: the epoch that is open now
+ * @result: GLASSRAM_ADVANCED_* bits
+ * @armed: pages armed
+ * @ranges: written ranges, (start, end) addresses; valid until the next advance
+ * @nr_ranges: their number
+ */
+struct glassram_range {
+	uint64_t start;
+	uint64_t end;
+};
+
+struct glassram_tick {
+	uint32_t epoch;
+	uint32_t result;
+	uint64_t armed;
+	const struct glassram_range *ranges;
+	size_t nr_ranges;
+};
+
+/**
+ * glassram_advance() - close the epoch and arm what was written
+ * @flags: GLASSRAM_ADVANCE_PACED, GLASSRAM_ADVANCE_RESCAN
+ * @ret_tick: or NULL
+ */
+enum glassram_error glassram_advance(struct glassram_session *session, uint32_t flags,
+				     struct glassram_tick *ret_tick);
+
+/**
+ * struct glassram_columns - the counters as this process sees them
+ * @dmabuf_fd: owned by this structure
+ * @map: read-only mapping of the whole dma-buf
+ * @bytes: its length
+ * @slots: slots covered
+ * @generation: compare with glassram_control.counters_generation
+ * @hits, @stamp, @owner: one u32 for each slot, inside @map
+ * @nr_columns, @columns: the list as the module gave it
+ */
+struct glassram_columns {
+	int dmabuf_fd;
+	const void *map;
+	size_t bytes;
+	uint32_t slots;
+	uint64_t generation;
+	const volatile uint32_t *hits;
+	const volatile uint32_t *stamp;
+	const volatile uint32_t *owner;
+	uint32_t nr_columns;
+	struct glassram_column columns[8];
+};
+
+/**
+ * glassram_columns_init() - import the counters of the current generation
+ * @ret_columns: release with glassram_columns_finish(); outlives the session
+ */
+enum glassram_error glassram_columns_init(struct glassram_session *session,
+					  struct glassram_columns *ret_columns);
+
+/**
+ * glassram_columns_finish() - unmap and close; a zeroed structure is fine
+ */
+void glassram_columns_finish(struct glassram_columns *columns);
+
+/**
+ * struct glassram_layout - regions and blocks of one moment
+ * @regions: sorted by address; region i has the name @names + regions[i].name
+ * @blocks: @blocks[i].start is the address of slot i * GLASSRAM_BLOCK_SLOTS
+ * @generation: compare with glassram_control.regions_generation
+ */
+struct glassram_layout {
+	struct glassram_region *regions;
+	uint32_t nr_regions;
+	char *names;
+	uint32_t names_len;
+	struct glassram_block *blocks;
+	uint32_t nr_blocks;
+	uint64_t generation;
+};
+
+/**
+ * glassram_layout_init() - read the region and block tables
+ * @ret_layout: release with glassram_layout_finish()
+ */
+enum glassram_error glassram_layout_init(struct glassram_session *session,
+					 struct glassram_layout *ret_layout);
+void glassram_layout_finish(struct glassram_layout *layout);
+
+/**
+ * glassram_layout_region() - the region that holds an address
+ * Return: an entry of @layout->regions, or NULL.
+ */
+const struct glassram_region *glassram_layout_region(const struct glassram_layout *layout,
+						     uint64_t address);
+
+/**
+ * glassram_layout_address() - the address a slot stands for
+ * Return: the address, or 0 for a slot that was not given out.
+ */
+uint64_t glassram_layout_address(const struct glassram_layout *layout, uint32_t slot);
+
+/**
+ * glassram_layout_slot() - the slot of an address
+ * Return: the slot, or GLASSRAM_NO_SLOT.
+ */
+uint32_t glassram_layout_slot(const struct glassram_layout *layout, uint64_t address);
+
+/**
+ * glassram_threads() - the threads seen writing
+ * @ret_threads: an array to be freed with free(); NULL if there are none
+ * @ret_nr: its length
+ * @ret_overflow: hits whose thread found the table full; may be NULL
+ */
+enum glassram_error glassram_threads(struct glassram_session *session,
+				     struct glassram_thread **ret_threads, size_t *ret_nr,
+				     uint64_t *ret_overflow);
+
+/**
+ * glassram_stats() - totals of the session
+ */
+enum glassram_error glassram_stats(struct glassram_session *session,
+				   struct glassram_stats *ret_stats);
+
+/**
+ * glassram_control_read() - the live summary, without a system call
+ * @ret_control: a consistent copy
+ */
+enum glassram_error glassram_control_read(struct glassram_session *session,
+					  struct glassram_control *ret_control);
+
+/**
+ * glassram_set_rate() - change the arming rate, 1 to GLASSRAM_RATE_MAX Hz
+ */
+enum glassram_error glassram_set_rate(struct glassram_session *session, uint32_t rate_hz);
+
+/**
+ * glassram_set_policy() - bind a registered policy by name; "" unbinds
+ */
+enum glassram_error glassram_set_policy(struct glassram_session *session, const char *name);
+
+/**
+ * glassram_get_options() - settings in force
+ */
+enum glassram_error glassram_get_options(struct glassram_session *session,
+					 struct glassram_options *ret_options);
+
+struct glassram_policy;
+
+/**
+ * glassram_policy_load() - load and register a policy from a BPF object file
+ * @path: FILE.bpf.o with one struct_ops map of type glassram_policy_ops
+ * @ret_policy: release with glassram_policy_unload(), which also unregisters it
+ *
+ * Needs CAP_BPF and CAP_PERFMON. A refusal by the verifier gives
+ * GLASSRAM_ERR_POLICY with its reason in the message.
+ */
+enum glassram_error glassram_policy_load(const char *path, struct glassram_policy **ret_policy);
+
+/**
+ * glassram_policy_name() - the name it registered under
+ */
+const char *glassram_policy_name(const struct glassram_policy *policy);
+void glassram_policy_unload(struct glassram_policy *policy);
+
+/**
+ * struct glassram_process - one process that this caller could watch
+ * @pid: process id
+ * @threads: number of threads
+ * @rss: resident bytes
+ * @comm: its name
+ * @watchable: false if the ptrace rules refuse it
+ */
+struct glassram_process {
+	pid_t pid;
+	uint32_t threads;
+	uint64_t rss;
+	char comm[GLASSRAM_COMM_LEN];
+	bool watchable;
+};
+
+/**
+ * glassram_processes() - the processes of this machine, sorted by rss, largest first
+ * @ret_processes: an array to be freed with free()
+ * @ret_nr: its length
+ *
+ * Kernel threads and the caller itself are left out. Works without the module.
+ */
+enum glassram_error glassram_processes(struct glassram_process **ret_processes, size_t *ret_nr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* GLASSRAM_GLASSRAM_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The renderer: draws the picture (map, labels, legend, figures, timeline)
+ * from the textures of a mapper and the view of a source.
+ */
+#ifndef GLASSVIEW_RENDERER_H
+#define GLASSVIEW_RENDERER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mapper.h"
+#include "sink.h"
+#include "source.h"
+
+struct renderer;
+
+/**
+ * struct renderer_status - the status corner, told by the main loop
+ * @renderer: GL_RENDERER, shortened
+ * @software: drawn by a software rasteriser
+ * @emulated: the machine itself is emulated (TCG)
+ * @fps: frames shown a second
+ */
+struct renderer_status {
+	const char *renderer;
+	bool software;
+	bool emulated;
+	double fps;
+};
+
+/**
+ * renderer_create() - compile shaders, load the font
+ * @shader_dir: directory of the GLSL files
+ * Return: NULL with a one-line message printed.
+ */
+struct renderer *renderer_create(const char *shader_dir);
+void renderer_destroy(struct renderer *renderer);
+
+/**
+ * renderer_draw() - draw one picture
+ * @now: seconds, CLOCK_MONOTONIC; brightness (age) and the 4 Hz figures follow it
+ */
+int renderer_draw(struct renderer *renderer, const struct sink_target *target,
+		  const struct source_view *view, const struct mapper_textures *textures,
+		  const struct renderer_status *status, double now);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A sink: where finished pictures go (a KMS display, a PNG file, a terminal).
+ *
+ * The sink owns its buffers. For each frame the main loop asks for a target to
+ * draw into, the renderer draws, and the sink shows it.
+ */
+#ifndef GLASSVIEW_SINK_H
+#define GLASSVIEW_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <EGL/egl.h>
+
+/**
+ * struct sink_target - what to draw into
+ * @framebuffer: a complete GL framebuffer object of @width x @height, RGBA or
+ *	XRGB 8 bit; row 0 of GL is the bottom row unless @top_down
+ * @top_down: row 0 of the framebuffer is the top row of the picture (buffers
+ *	that are scanned out directly)
+ */
+struct sink_target {
+	uint32_t framebuffer;
+	uint32_t width;
+	uint32_t height;
+	bool top_down;
+};
+
+/**
+ * struct sink - one open sink
+ * @name: "kms", "headless", "terminal"
+ * @refresh_hz: display rate, 0 if it has none of its own
+ * @begin: next target; returns 0, or -1 with a one-line message printed.
+ *	May wait until a buffer is free.
+ * @end: the GL commands for @target are issued: finish and show it
+ * @destroy: restore what the sink changed (console, CRTC) and free it; also
+ *	called after SIGTERM and when the target ended
+ *
+ * A sink is created after EGL is up, with the context current.
+ */
+struct sink {
+	const char *name;
+	double refresh_hz;
+	int (*begin)(struct sink *sink, struct sink_target *ret_target);
+	int (*end)(struct sink *sink);
+	void (*destroy)(struct sink *sink);
+};
+
+struct sink *sink_kms_create(EGLDisplay display, const char *device, const char *connector);
+struct sink *sink_headless_create(const char *png_path, uint32_t width, uint32_t height);
+struct sink *sink_terminal_create(int fd);
+
+#endif
