@@ -19,18 +19,26 @@
  *	XRGB 8 bit; row 0 of GL is the bottom row unless @top_down
  * @top_down: row 0 of the framebuffer is the top row of the picture (buffers
  *	that are scanned out directly)
+ * @bare: draw the map alone, over the whole framebuffer and without any text:
+ *	the sink adds its own (a terminal)
  */
 struct sink_target {
 	uint32_t framebuffer;
 	uint32_t width;
 	uint32_t height;
 	bool top_down;
+	bool bare;
 };
+
+struct source_view;
+struct renderer_status;
+struct kms_device;
 
 /**
  * struct sink - one open sink
  * @name: "kms", "headless", "terminal"
  * @refresh_hz: display rate, 0 if it has none of its own
+ * @describe: told before begin() what the next picture shows; may be NULL
  * @begin: next target; returns 0, or -1 with a one-line message printed.
  *	May wait until a buffer is free.
  * @end: the GL commands for @target are issued: finish and show it
@@ -42,13 +50,35 @@ struct sink_target {
 struct sink {
 	const char *name;
 	double refresh_hz;
+	void (*describe)(struct sink *sink, const struct source_view *view,
+			 const struct renderer_status *status);
 	int (*begin)(struct sink *sink, struct sink_target *ret_target);
 	int (*end)(struct sink *sink);
 	void (*destroy)(struct sink *sink);
 };
 
-struct sink *sink_kms_create(EGLDisplay display, const char *device, const char *connector);
+/* Each returns NULL with a one-line message printed. */
+
+/**
+ * sink_kms_create() - a display, without any window system
+ * @display: the EGL display in use
+ * @device: see kms_device_open(); stays the caller's, and must outlive the sink
+ * @software: @display draws with the CPU: scan out dumb buffers
+ */
+struct sink *sink_kms_create(EGLDisplay display, struct kms_device *device, bool software);
+
+/**
+ * sink_headless_create() - an offscreen picture, written when the sink goes
+ * @png_path: the last picture lands here, by rename: never half a file
+ */
 struct sink *sink_headless_create(const char *png_path, uint32_t width, uint32_t height);
-struct sink *sink_terminal_create(int fd);
+
+/**
+ * sink_terminal_create() - half blocks in 24 bit colour
+ * @fd: where to write
+ * @live: redraw in place, on the alternate screen, until the sink goes; else
+ *	print only the last picture, as plain lines, when the sink goes
+ */
+struct sink *sink_terminal_create(int fd, bool live);
 
 #endif

@@ -54,11 +54,14 @@ struct source_view {
  * struct source - one open source
  * @update: bring @view up to date; never blocks longer than a few ms;
  *	returns 0, or -1 with a one-line message printed
+ * @freeze: arm one last time, then stop arming: update() changes nothing any
+ *	more. Pages that were armed then may still take one hit each.
  * @destroy: free it and everything in @view
  */
 struct source {
 	struct source_view view;
 	int (*update)(struct source *source);
+	int (*freeze)(struct source *source);
 	void (*destroy)(struct source *source);
 };
 
