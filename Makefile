@@ -23,8 +23,9 @@ USER_TARGETS	:=
 BPF_TARGETS	:=
 UNIT_TESTS	:=
 KSELFTESTS	:=
+# Those of KSELFTESTS that every kernel runs, not only the first row of tests/lab/kernels.
+KSELFTEST_SMOKE	:=
 BENCHES		:=
-CHECK_SCRIPTS	:=
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -38,6 +39,10 @@ all: user bpf module-if-possible	## programs, policies, and the module where hea
 user: $(USER_TARGETS)			## libglassram, glassview, glassctl
 bpf: $(BPF_TARGETS)			## policies
 tests: $(UNIT_TESTS) $(KSELFTESTS) $(BENCHES)	## test programs, not run
+	@mkdir -p $(BUILD)/tests
+	@printf '%s\n' $(UNIT_TESTS) >$(BUILD)/tests/unit.list
+	@printf '%s\n' $(KSELFTESTS) >$(BUILD)/tests/kselftest.list
+	@printf '%s\n' $(KSELFTEST_SMOKE) >$(BUILD)/tests/smoke.list
 
 # Kbuild insists on objects beside sources: give it its own copy of them.
 KOUT	= $(BUILD)/kmod-$(KVER)
