@@ -29,6 +29,12 @@ list_packages()
 	sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$LAB_DIR/packages"
 }
 
+# missing_packages: listed, and not known to be installed. Another checkout may list more.
+missing_packages()
+{
+	list_packages | grep -vxFf "$STAMPS/packages" 2>/dev/null || [ $? -eq 1 ] || list_packages
+}
+
 check_space()
 {
 	local want=$1 dir=$2 free
@@ -90,6 +96,12 @@ root_apt()
 		bash -eu "$LAB_DIR/apt.sh" "$ROOT" "$conf" "$@" >>"$CACHE/log/apt-root" 2>&1
 }
 
+# root_install PACKAGE...: with fresh package lists if the old ones name what is gone.
+root_install()
+{
+	root_apt -y install "$@" || { root_apt update && root_apt -y install "$@"; }
+}
+
 apt_failed()
 {
 	die "$1: $(grep '^E:' "$CACHE/log/apt-root" | tail -1 || true) (log: $CACHE/log/apt-root)"
@@ -142,18 +154,15 @@ setup_sources()
 
 setup_packages()
 {
-	local packages hash
+	local packages
 
-	hash=$(list_packages | sort | sha256sum | cut -c1-16)
-	stamped packages "$hash" && return
+	mapfile -t packages < <(missing_packages)
+	[ ${#packages[@]} -gt 0 ] || return 0
 	check_space 4000 "$CACHE"
-	mapfile -t packages < <(list_packages)
 	# What an interrupted run left half done.
 	[ ! -e "$STAMPS/packages.begun" ] || { root_apt --configure && root_apt -y -f install; } || apt_failed "cannot mend the root"
 	touch "$STAMPS/packages.begun"
-	root_apt -y install "${packages[@]}" || {
-		root_apt update && root_apt -y install "${packages[@]}"
-	} || apt_failed "cannot install the packages of the root"
+	root_install "${packages[@]}" || apt_failed "cannot install the packages of the root"
 	root_apt clean
 	chroot "$ROOT" /bin/sh -c '
 		getent group glassram >/dev/null || groupadd --system glassram
@@ -161,7 +170,7 @@ setup_packages()
 		id nobody2 >/dev/null 2>&1 || useradd --no-create-home --shell /bin/bash nobody2' ||
 		die "cannot make the users of the root"
 	rm -f "$STAMPS/packages.begun"
-	stamp packages "$hash"
+	printf '%s\n' "${packages[@]}" >>"$STAMPS/packages"
 }
 
 setup_kernels()
@@ -176,7 +185,7 @@ setup_kernels()
 			die "no kernel package matches '$pattern' (row $row of tests/lab/kernels): the mirror has moved on, edit the row"
 		release=${package#linux-image-}
 		touch "$STAMPS/packages.begun"
-		root_apt -y -t "$suite" install "$package" "linux-headers-$release" || apt_failed "cannot install kernel $release"
+		root_install -t "$suite" "$package" "linux-headers-$release" || apt_failed "cannot install kernel $release"
 		root_apt clean
 		rm -f "$STAMPS/packages.begun"
 		stamp "kernel-$row" "$release"
@@ -205,15 +214,38 @@ setup_kernel_files()
 	stamp kernel-files "${KERNEL_FILES[*]}"
 }
 
+# checker_paths: where each kernel's makefiles look for the script that vouches for sparse.
+checker_paths()
+{
+	local dir
+
+	for dir in "$ROOT"/usr/src/linux-headers-*-common; do
+		! grep -q checker-valid.sh "$dir/Makefile" || printf '%s\n' "$dir/scripts/checker-valid.sh"
+	done
+}
+
+# The header packages of 7.2 refer to that script and lack it, which switches sparse off.
+setup_checker()
+{
+	local path
+
+	for path in $(checker_paths); do
+		[ -e "$path" ] || { mkdir -p "${path%/*}" && printf '#!/bin/sh\necho 1\n' >"$path" && chmod 755 "$path"; }
+	done
+}
+
 setup_is_done()
 {
-	local row
+	local row path
 
 	[ -e "$STAMPS/base" ] && stamped sources "$SUITE" &&
-		stamped packages "$(list_packages | sort | sha256sum | cut -c1-16)" &&
+		[ -z "$(missing_packages)" ] &&
 		stamped kernel-files "${KERNEL_FILES[*]}" || return 1
+	for path in $(checker_paths); do
+		[ -e "$path" ] || return 1
+	done
 	for row in $(kernel_rows | awk '{ print $1 }'); do
-		[ -e "$STAMPS/kernel-$row" ] && initrd_is_current "$row" || return 1
+		[ -e "$STAMPS/kernel-$row" ] && [ -e "$(initrd_path "$row")" ] || return 1
 	done
 }
 
@@ -233,6 +265,7 @@ setup()
 	setup_kernels
 	step 6 "checkpatch and the kselftest headers of linux-source"
 	setup_kernel_files
+	setup_checker
 	step 7 "initial RAM disks"
 	setup_initrds
 }
