@@ -95,17 +95,19 @@ struct glassram_attach_settings {
 
 /**
  * glassram_attach() - watch a process
- * @pid: the target
+ * @pid: the target, in the caller's pid namespace
  * @settings: or NULL for the defaults
  * @ret_session: release with glassram_detach()
  *
- * The target is not stopped and nothing is injected into it.
+ * The target is not stopped and nothing is injected into it. Its pages are
+ * first armed by the first glassram_advance().
  */
 enum glassram_error glassram_attach(pid_t pid, const struct glassram_attach_settings *settings,
 				    struct glassram_session **ret_session);
 
 /**
  * glassram_detach() - end the session and free everything; NULL is fine
+ * No other call on the session may be under way.
  */
 void glassram_detach(struct glassram_session *session);
 
@@ -187,7 +189,10 @@ void glassram_columns_finish(struct glassram_columns *columns);
  * struct glassram_layout - regions and blocks of one moment
  * @regions: sorted by address; region i has the name @names + regions[i].name
  * @blocks: @blocks[i].start is the address of slot i * GLASSRAM_BLOCK_SLOTS
- * @generation: compare with glassram_control.regions_generation
+ * @by_address: block numbers in order of their addresses; may be NULL in a
+ *	layout that the caller made, which makes glassram_layout_slot() slow
+ * @generation: compare with glassram_control.regions_generation; new blocks
+ *	also come with a new glassram_control.counters_generation
  */
 struct glassram_layout {
 	struct glassram_region *regions;
@@ -196,6 +201,7 @@ struct glassram_layout {
 	uint32_t names_len;
 	struct glassram_block *blocks;
 	uint32_t nr_blocks;
+	uint32_t *by_address;
 	uint64_t generation;
 };
 
@@ -269,16 +275,25 @@ struct glassram_policy;
 
 /**
  * glassram_policy_load() - load and register a policy from a BPF object file
- * @path: FILE.bpf.o with one struct_ops map of type glassram_policy_ops
- * @ret_policy: release with glassram_policy_unload(), which also unregisters it
+ * @path: FILE.bpf.o with one struct_ops map of type glassram_policy_ops in
+ *	SEC(".struct_ops.link"). ":NAME=VALUE,..." behind it sets `const
+ *	volatile` globals of the file: "comm.bpf.o:comm_prefix=work".
+ * @ret_policy: release with glassram_policy_unload(), which also unregisters
+ *	it; so does the end of this process, however it ends
  *
- * Needs CAP_BPF and CAP_PERFMON. A refusal by the verifier gives
- * GLASSRAM_ERR_POLICY with its reason in the message.
+ * Needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN (the type belongs to a module,
+ * and the kernel lets only administrators read the type information of one);
+ * without them the error is GLASSRAM_ERR_PERMISSION, and watching without a
+ * policy is the way on. A refusal by the verifier gives GLASSRAM_ERR_POLICY
+ * with its reason in the message.
  */
 enum glassram_error glassram_policy_load(const char *path, struct glassram_policy **ret_policy);
 
 /**
- * glassram_policy_name() - the name it registered under
+ * glassram_policy_name() - the name it registered under, for
+ * glassram_set_policy()
+ * It is the name in the file, made unique by this process's id, so that two
+ * programs may load the same file.
  */
 const char *glassram_policy_name(const struct glassram_policy *policy);
 void glassram_policy_unload(struct glassram_policy *policy);

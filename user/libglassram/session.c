@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
+/*
+ * A session: attach, advance, settings, totals, detach.
+ *
+ * Apart from the work area, which only ADVANCE touches, a session does not
+ * change after attach; that is why one thread may advance while another reads.
+ * Weak spot: the target is named by pid up to the moment its mem file is open;
+ * a pid reused in that instant is watched instead, if the caller may.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Room for 43,520 written ranges. What does not fit is armed all the same but
+ * not listed, and the module needs another round for it; a process that writes
+ * more separate runs in one tick is rare.
+ */
+#define WORK_LEN (1024U * 1024)
+
+/* Written by us, so that no page of it is a hole that ADVANCE must fill. */
+static void *work_create(size_t length)
+{
+	void *work = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (work == MAP_FAILED)
+		return NULL;
+	/* a child of the caller has no use for it, and fork gets no copy-on-write */
+	madvise(work, length, MADV_DONTFORK);
+	return work;
+}
+
+static enum glassram_error device_open(int *ret_fd)
+{
+	int fd = open(GR_DEVICE, O_RDWR | O_CLOEXEC);
+	struct utsname name;
+	int err = errno;
+
+	if (fd >= 0) {
+		*ret_fd = fd;
+		return GLASSRAM_OK;
+	}
+	uname(&name);
+	return gr_explain_device(err, name.release);
+}
+
+enum glassram_error glassram_query(struct glassram_query *ret_query)
+{
+	struct glassram_query query = { .size = sizeof(query) };
+	enum glassram_error error;
+	int fd = -1, err;
+
+	if (!ret_query)
+		return gr_fail(GLASSRAM_ERR_INVALID, "glassram_query: the result pointer is needed");
+	error = device_open(&fd);
+	if (error)
+		return error;
+	err = ioctl(fd, GLASSRAM_QUERY, &query) < 0 ? errno : 0;
+	close(fd);
+	if (err == ENOTTY || err == EINVAL || err == E2BIG)
+		return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, GR_DEVICE " does not answer QUERY as this library asks it: build and install glassram.ko and libglassram from the same sources");
+	if (err)
+		return gr_fail_errno(err, "QUERY on " GR_DEVICE " failed");
+	*ret_query = query;
+	return GLASSRAM_OK;
+}
+
+static int read_ptrace_scope(void)
+{
+	char text[16];
+
+	if (gr_read_file("/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text)))
+		return -1;
+	return atoi(text);
+}
+
+/* Why /proc/PID/mem could not be opened, with everything that decides it. */
+static enum glassram_error refuse_target(int err, pid_t pid, const char *comm)
+{
+	struct gr_ptrace_facts facts = { .pid = pid, .own_uid = geteuid() };
+	char path[32];
+	struct stat st;
+
+	if (err != EACCES && err != EPERM)
+		return gr_explain_attach(err, pid);
+	snprintf(facts.comm, sizeof(facts.comm), "%s", comm);
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	facts.uid = stat(path, &st) ? facts.own_uid : st.st_uid;
+	facts.may_ptrace = gr_has_capability(19 /* CAP_SYS_PTRACE */);
+	facts.ptrace_scope = read_ptrace_scope();
+	return gr_explain_ptrace(&facts);
+}
+
+static enum glassram_error target_open(pid_t pid, const char *file, int *ret_fd)
+{
+	struct gr_proc_stat stat;
+	char path[32];
+	int fd, err;
+
+	if (pid <= 0)
+		return gr_fail(GLASSRAM_ERR_INVALID, "%d is not a process id: give a positive number; `glassctl list` shows them",
+			       pid);
+	err = gr_proc_stat(pid, &stat);
+	if (err)
+		return gr_explain_attach(err, pid);
+	if (stat.kthread)
+		return gr_fail(GLASSRAM_ERR_NO_PROCESS, "process %d (%s) is a kernel thread and has no memory of its own: pick a user process, `glassctl list` shows them",
+			       pid, stat.comm);
+	if (stat.dead)
+		return gr_fail(GLASSRAM_ERR_NO_PROCESS, "process %d (%s) has exited already and only waits for its parent: pick a running one, `glassctl list` shows them",
+			       pid, stat.comm);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return refuse_target(errno, pid, stat.comm);
+	*ret_fd = fd;
+	return GLASSRAM_OK;
+}
+
+/* The caller's settings may be of an older or a newer library. */
+static enum glassram_error get_settings(const struct glassram_attach_settings *given,
+					struct glassram_attach_settings *ret_settings)
+{
+	struct glassram_attach_settings settings = { .size = sizeof(settings) };
+
+	if (given && given->size < sizeof(size_t) + sizeof(uint32_t))
+		return gr_fail(GLASSRAM_ERR_INVALID, "glassram_attach: settings.size is %zu: set it to sizeof(struct glassram_attach_settings)",
+			       given->size);
+	if (given && given->size > sizeof(settings)) {
+		const char *tail = (const char *)given;
+
+		for (size_t i = sizeof(settings); i < given->size; i++)
+			if (tail[i])
+				return gr_fail(GLASSRAM_ERR_INVALID, "glassram_attach: this libglassram (%s) is older than the program and does not know one of its settings: update libglassram",
+					       GLASSRAM_VERSION);
+	}
+	if (given) {
+		memcpy(&settings, given,
+		       given->size < sizeof(settings) ? given->size : sizeof(settings));
+		settings.size = sizeof(settings);
+	}
+	if (settings.rate_hz > GLASSRAM_RATE_MAX)
+		return gr_fail(GLASSRAM_ERR_INVALID, "a rate of %u Hz is too high: give 1 to %u",
+			       settings.rate_hz, GLASSRAM_RATE_MAX);
+	*ret_settings = settings;
+	return GLASSRAM_OK;
+}
+
+static enum glassram_error set_options(struct glassram_session *session,
+				       struct glassram_options *options)
+{
+	options->size = sizeof(*options);
+	if (!ioctl(session->fd, GLASSRAM_OPTIONS, options))
+		return GLASSRAM_OK;
+	if (errno == ENOENT)
+		return gr_fail(GLASSRAM_ERR_POLICY, "no policy named \"%s\" is registered: load it first with `--policy FILE.bpf.o`; `bpftool struct_ops show` lists those that are",
+			       options->policy);
+	if (errno == EOPNOTSUPP)
+		return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, "the loaded glassram.ko was built without policies: rebuild it with pahole installed (`sudo apt install pahole`) and a kernel with BTF");
+	return gr_explain_session(errno, session->pid, "OPTIONS");
+}
+
+static enum glassram_error set_policy_name(struct glassram_options *options, const char *name)
+{
+	if (strlen(name) >= sizeof(options->policy))
+		return gr_fail(GLASSRAM_ERR_INVALID, "the policy name \"%.40s\" is too long: %zu characters at most",
+			       name, sizeof(options->policy) - 1);
+	strcpy(options->policy, name);
+	options->flags |= GLASSRAM_OPTION_POLICY;
+	return GLASSRAM_OK;
+}
+
+static enum glassram_error apply_settings(struct glassram_session *session,
+					  const struct glassram_attach_settings *settings)
+{
+	struct glassram_options options = { 0 };
+	enum glassram_error error;
+
+	if (settings->rate_hz) {
+		options.flags |= GLASSRAM_OPTION_RATE;
+		options.rate_hz = settings->rate_hz;
+	}
+	if (settings->policy) {
+		error = set_policy_name(&options, settings->policy);
+		if (error)
+			return error;
+	}
+	return options.flags ? set_options(session, &options) : GLASSRAM_OK;
+}
+
+static enum glassram_error session_start(struct glassram_session *session)
+{
+	struct glassram_attach attach = {
+		.size = sizeof(attach),
+		.pid = session->pid,
+		.mem_fd = -1,
+		.pagemap_fd = -1,
+	};
+	enum glassram_error error;
+	int device = -1, err;
+
+	error = device_open(&device);
+	if (error)
+		return error;
+	error = target_open(session->pid, "mem", &attach.mem_fd);
+	if (error)
+		goto close_device;
+	error = target_open(session->pid, "pagemap", &attach.pagemap_fd);
+	if (error)
+		goto close_mem;
+	session->work_len = WORK_LEN;
+	session->work = work_create(session->work_len);
+	if (!session->work) {
+		error = gr_fail_errno(ENOMEM, "cannot get a work area of %u KiB", WORK_LEN / 1024);
+		goto close_pagemap;
+	}
+	attach.work = (uintptr_t)session->work;
+	attach.work_len = session->work_len;
+	session->fd = ioctl(device, GLASSRAM_ATTACH, &attach);
+	if (session->fd < 0) {
+		err = errno;
+		error = gr_explain_attach(err, session->pid);
+	}
+close_pagemap:
+	close(attach.pagemap_fd);
+close_mem:
+	close(attach.mem_fd);
+close_device:
+	close(device);
+	return error;
+}
+
+enum glassram_error glassram_attach(pid_t pid, const struct glassram_attach_settings *settings,
+				    struct glassram_session **ret_session)
+{
+	struct glassram_attach_settings wanted = { 0 };
+	struct glassram_session *session;
+	enum glassram_error error;
+	void *control;
+
+	if (!ret_session)
+		return gr_fail(GLASSRAM_ERR_INVALID, "glassram_attach: the result pointer is needed");
+	error = get_settings(settings, &wanted);
+	if (error)
+		return error;
+	session = calloc(1, sizeof(*session));
+	if (!session)
+		return gr_fail_errno(ENOMEM, "cannot start a session");
+	session->fd = -1;
+	session->pid = pid;
+	error = session_start(session);
+	if (error)
+		goto detach;
+	error = apply_settings(session, &wanted);
+	if (error)
+		goto detach;
+	control = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, session->fd, 0);
+	if (control == MAP_FAILED) {
+		error = gr_fail_errno(errno, "cannot map the control page of the session");
+		goto detach;
+	}
+	session->control = control;
+	*ret_session = session;
+	return GLASSRAM_OK;
+detach:
+	glassram_detach(session);
+	return error;
+}
+
+void glassram_detach(struct glassram_session *session)
+{
+	if (!session)
+		return;
+	if (session->control)
+		munmap((void *)session->control, sysconf(_SC_PAGESIZE));
+	if (session->fd >= 0)
+		close(session->fd);
+	if (session->work)
+		munmap(session->work, session->work_len);
+	free(session);
+}
+
+int glassram_session_fd(const struct glassram_session *session)
+{
+	return session->fd;
+}
+
+pid_t glassram_session_pid(const struct glassram_session *session)
+{
+	return session->pid;
+}
+
+/*
+ * The module writes struct page_region records; callers get (start, end) pairs
+ * in the same memory. The pairs are shorter, so that copying upwards never
+ * overtakes a record that is still to be read.
+ */
+static size_t compact_ranges(struct glassram_session *session, size_t nr)
+{
+	char *area = (char *)session->work + GLASSRAM_WORK_RANGES;
+	size_t room = (session->work_len - GLASSRAM_WORK_RANGES) / sizeof(struct page_region);
+
+	if (nr > room)
+		nr = room;
+	for (size_t i = 0; i < nr; i++) {
+		struct page_region record;
+		struct glassram_range range;
+
+		memcpy(&record, area + i * sizeof(record), sizeof(record));
+		range.start = record.start;
+		range.end = record.end;
+		memcpy(area + i * sizeof(range), &range, sizeof(range));
+	}
+	return nr;
+}
+
+enum glassram_error glassram_advance(struct glassram_session *session, uint32_t flags,
+				     struct glassram_tick *ret_tick)
+{
+	struct glassram_advance advance = {
+		.size = sizeof(advance),
+		.flags = flags,
+		.work = (uintptr_t)session->work,
+		.work_len = session->work_len,
+	};
+
+	if (flags & ~(uint32_t)GLASSRAM_ADVANCE_VALID_FLAGS)
+		return gr_fail(GLASSRAM_ERR_INVALID, "glassram_advance: unknown flags 0x%x: use GLASSRAM_ADVANCE_*",
+			       flags & ~(uint32_t)GLASSRAM_ADVANCE_VALID_FLAGS);
+	if (ioctl(session->fd, GLASSRAM_ADVANCE, &advance))
+		return gr_explain_session(errno, session->pid, "ADVANCE");
+	if (ret_tick)
+		*ret_tick = (struct glassram_tick){
+			.epoch = advance.epoch,
+			.result = advance.result,
+			.armed = advance.armed,
+			.ranges = (void *)((char *)session->work + GLASSRAM_WORK_RANGES),
+			.nr_ranges = compact_ranges(session, advance.nr_ranges),
+		};
+	return GLASSRAM_OK;
+}
+
+enum glassram_error glassram_stats(struct glassram_session *session,
+				   struct glassram_stats *ret_stats)
+{
+	struct glassram_stats stats = { .size = sizeof(stats) };
+
+	if (ioctl(session->fd, GLASSRAM_STATS, &stats))
+		return gr_explain_session(errno, session->pid, "STATS");
+	*ret_stats = stats;
+	return GLASSRAM_OK;
+}
+
+/* A writer holds the page for some hundred instructions; so many tries that
+ * only a module that died in the middle exhausts them.
+ */
+#define CONTROL_TRIES 1000000
+
+enum glassram_error glassram_control_read(struct glassram_session *session,
+					  struct glassram_control *ret_control)
+{
+	const uint32_t *page = (const uint32_t *)session->control;
+	struct glassram_control copy = { 0 };
+	uint32_t words[sizeof(copy) / sizeof(uint32_t)];
+	size_t bytes;
+
+	for (int i = 0; i < CONTROL_TRIES; i++) {
+		uint32_t before = __atomic_load_n(&page[0], __ATOMIC_ACQUIRE);
+
+		if (before & 1) {
+			sched_yield();
+			continue;
+		}
+		for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+			words[w] = __atomic_load_n(&page[w], __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&page[0], __ATOMIC_RELAXED) != before)
+			continue;
+		bytes = words[1] < sizeof(copy) ? words[1] : sizeof(copy);
+		memcpy(&copy, words, bytes);
+		*ret_control = copy;
+		return GLASSRAM_OK;
+	}
+	return gr_fail(GLASSRAM_ERR_SYSTEM, "the control page of process %d stays half written: the module has failed; see `dmesg | tail`",
+		       session->pid);
+}
+
+enum glassram_error glassram_set_rate(struct glassram_session *session, uint32_t rate_hz)
+{
+	struct glassram_options options = { .flags = GLASSRAM_OPTION_RATE, .rate_hz = rate_hz };
+
+	if (!rate_hz || rate_hz > GLASSRAM_RATE_MAX)
+		return gr_fail(GLASSRAM_ERR_INVALID, "a rate of %u Hz is out of range: give 1 to %u",
+			       rate_hz, GLASSRAM_RATE_MAX);
+	return set_options(session, &options);
+}
+
+enum glassram_error glassram_set_policy(struct glassram_session *session, const char *name)
+{
+	struct glassram_options options = { 0 };
+	enum glassram_error error = set_policy_name(&options, name ?: "");
+
+	return error ?: set_options(session, &options);
+}
+
+enum glassram_error glassram_get_options(struct glassram_session *session,
+					 struct glassram_options *ret_options)
+{
+	struct glassram_options options = { 0 };
+	enum glassram_error error = set_options(session, &options);
+
+	if (!error)
+		*ret_options = options;
+	return error;
+}
