@@ -41,7 +41,9 @@ struct kms_device;
  * @describe: told before begin() what the next picture shows; may be NULL
  * @begin: next target; returns 0, or -1 with a one-line message printed.
  *	May wait until a buffer is free.
- * @end: the GL commands for @target are issued: finish and show it
+ * @end: the picture is drawn and glFinish() has returned: show it
+ * @save: bring the last picture to where it is kept (a file, plain lines);
+ *	NULL if this sink keeps none. Returns 0, or -1 with a message printed.
  * @destroy: restore what the sink changed (console, CRTC) and free it; also
  *	called after SIGTERM and when the target ended
  *
@@ -54,6 +56,7 @@ struct sink {
 			 const struct renderer_status *status);
 	int (*begin)(struct sink *sink, struct sink_target *ret_target);
 	int (*end)(struct sink *sink);
+	int (*save)(struct sink *sink);
 	void (*destroy)(struct sink *sink);
 };
 
@@ -68,7 +71,7 @@ struct sink {
 struct sink *sink_kms_create(EGLDisplay display, struct kms_device *device, bool software);
 
 /**
- * sink_headless_create() - an offscreen picture, written when the sink goes
+ * sink_headless_create() - an offscreen picture, written to a file by save()
  * @png_path: the last picture lands here, by rename: never half a file
  */
 struct sink *sink_headless_create(const char *png_path, uint32_t width, uint32_t height);
@@ -77,7 +80,7 @@ struct sink *sink_headless_create(const char *png_path, uint32_t width, uint32_t
  * sink_terminal_create() - half blocks in 24 bit colour
  * @fd: where to write
  * @live: redraw in place, on the alternate screen, until the sink goes; else
- *	print only the last picture, as plain lines, when the sink goes
+ *	print only the last picture, as plain lines, in save()
  */
 struct sink *sink_terminal_create(int fd, bool live);
 
