@@ -4,9 +4,13 @@
 # The module is built by the kernel's own rules in a copy under build/, one per kernel, so
 # that several kernels build from one checkout and nothing lands beside the sources.
 
-VERSION	:= 0.1.0
+# One place for the version: DKMS reads it there without us.
+VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 BUILD	?= build
 PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
+UDEVDIR	?= /etc/udev/rules.d
+SYSUSERSDIR ?= /etc/sysusers.d
 DESTDIR	?=
 CC	?= gcc
 CLANG	?= clang
@@ -24,7 +28,7 @@ BPF_TARGETS	:=
 UNIT_TESTS	:=
 KSELFTESTS	:=
 # Those of KSELFTESTS that every kernel runs, not only the first row of tests/lab/kernels.
-KSELFTEST_SMOKE	:=
+KSELFTESTS_SMOKE	:=
 BENCHES		:=
 
 .DEFAULT_GOAL := all
@@ -42,7 +46,7 @@ tests: $(UNIT_TESTS) $(KSELFTESTS) $(BENCHES)	## test programs, not run
 	@mkdir -p $(BUILD)/tests
 	@printf '%s\n' $(UNIT_TESTS) >$(BUILD)/tests/unit.list
 	@printf '%s\n' $(KSELFTESTS) >$(BUILD)/tests/kselftest.list
-	@printf '%s\n' $(KSELFTEST_SMOKE) >$(BUILD)/tests/smoke.list
+	@printf '%s\n' $(KSELFTESTS_SMOKE) >$(BUILD)/tests/smoke.list
 
 # Kbuild insists on objects beside sources: give it its own copy of them.
 KOUT	= $(BUILD)/kmod-$(KVER)
@@ -76,6 +80,66 @@ bench:					## what watching costs: out/bench.json
 	@tests/bench/run
 lint:					## checkpatch, sparse, both compilers, shellcheck
 	@tests/lab/check --lint
+
+# Packages of a native build on Debian 13 or Ubuntu; the lab has a list of its own.
+DEPS	:= build-essential clang llvm dwarves pkg-config libbpf-dev libelf-dev zlib1g-dev \
+	libdrm-dev libgbm-dev libegl-dev libgles-dev libfreetype-dev libpng-dev fonts-dejavu-core
+
+.PHONY: install uninstall deps
+deps:					## install what a native build needs (apt)
+	@command -v apt-get >/dev/null || { echo "make: no apt-get here; install the equivalents of: $(DEPS)" >&2; exit 1; }
+	$(if $(filter 0,$(shell id -u)),,sudo )apt-get install -y --no-install-recommends $(DEPS) linux-headers-$(KVER)
+
+DKMS_SRC = $(DESTDIR)/usr/src/glassram-$(VERSION)
+PROGRAMS = $(wildcard $(BUILD)/glassview $(BUILD)/glassctl)
+
+# The module comes by DKMS where there is one, so that it follows kernel updates; else it is
+# put beside the running kernel's. With DESTDIR (packaging) nothing of the system is touched.
+install: user bpf			## install everything (as root; PREFIX, DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
+		$(DESTDIR)$(PREFIX)/include/glassram $(DESTDIR)$(PREFIX)/share/glassram/shaders \
+		$(DESTDIR)$(PREFIX)/share/glassram/policies $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(SYSUSERSDIR)
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
+	cp -P $(BUILD)/libglassram.a $(BUILD)/libglassram.so* $(DESTDIR)$(LIBDIR)/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
+		user/libglassram/libglassram.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc
+	install -m 644 include/uapi/linux/glassram.h $(DESTDIR)$(PREFIX)/include/linux/
+	install -m 644 include/glassram/*.h $(DESTDIR)$(PREFIX)/include/glassram/
+	install -m 644 $(wildcard shaders/*.glsl shaders/*.frag shaders/*.vert) $(DESTDIR)$(PREFIX)/share/glassram/shaders/
+	install -m 644 $(BPF_TARGETS) $(wildcard bpf/*.h) $(DESTDIR)$(PREFIX)/share/glassram/policies/
+	install -m 644 kmod/60-glassram.rules $(DESTDIR)$(UDEVDIR)/
+	install -m 644 kmod/glassram.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/glassram.conf
+	$(if $(DESTDIR),,-ldconfig)
+	$(if $(DESTDIR),,getent group glassram >/dev/null || groupadd --system glassram)
+	$(if $(DESTDIR),,! command -v udevadm >/dev/null || udevadm control --reload || true)
+	@if [ -n "$(DESTDIR)" ] || command -v dkms >/dev/null; then \
+		$(MAKE) --no-print-directory install-dkms; \
+	else \
+		$(MAKE) --no-print-directory install-module; \
+	fi
+	$(if $(DESTDIR),,@echo "installed. Next: modprobe glassram; adduser YOU glassram; glassctl doctor")
+
+.PHONY: install-dkms install-module
+install-dkms:
+	rm -rf $(DKMS_SRC)
+	set -e; for f in dkms.conf LICENSE $(KMOD_SOURCES); do install -D -m 644 $$f $(DKMS_SRC)/$$f; done
+	$(if $(DESTDIR),,-dkms remove glassram/$(VERSION) --all >/dev/null 2>&1)
+	$(if $(DESTDIR),,dkms install glassram/$(VERSION) -k $(KVER))
+
+install-module: module
+	$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(KOUT)) INSTALL_MOD_DIR=updates modules_install
+	depmod $(KVER)
+
+uninstall:				## remove what install put there
+	-rmmod glassram 2>/dev/null
+	-! command -v dkms >/dev/null || dkms remove glassram/$(VERSION) --all 2>/dev/null
+	rm -rf $(DKMS_SRC) $(DESTDIR)$(PREFIX)/share/glassram $(DESTDIR)$(PREFIX)/include/glassram
+	rm -f $(DESTDIR)$(PREFIX)/include/linux/glassram.h $(DESTDIR)$(PREFIX)/bin/glassview $(DESTDIR)$(PREFIX)/bin/glassctl \
+		$(DESTDIR)$(LIBDIR)/libglassram.a $(DESTDIR)$(LIBDIR)/libglassram.so* $(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc \
+		$(DESTDIR)$(UDEVDIR)/60-glassram.rules $(DESTDIR)$(SYSUSERSDIR)/glassram.conf \
+		/lib/modules/*/updates/glassram.ko*
+	$(if $(DESTDIR),,-depmod $(KVER))
+	$(if $(DESTDIR),,-ldconfig)
 
 .PHONY: clean help
 clean:					## remove what was built here
