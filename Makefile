@@ -12,7 +12,9 @@ LIBDIR	?= $(PREFIX)/lib
 UDEVDIR	?= /etc/udev/rules.d
 SYSUSERSDIR ?= /etc/sysusers.d
 DESTDIR	?=
-CC	?= gcc
+ifeq ($(origin CC),default)
+CC	:= gcc
+endif
 CLANG	?= clang
 CFLAGS	?= -O2 -g
 override CFLAGS += -std=gnu17 -Wall -Wextra -Iinclude -Iinclude/uapi

@@ -35,6 +35,8 @@ need_root()
 {
 	[ "$(id -u)" -eq 0 ] && return
 	command -v sudo >/dev/null || die "this needs root and there is no sudo: run it as root, or install sudo"
+	# Made by its owner, so that sudo leaves no foreign ~/.cache behind.
+	mkdir -p "$CACHE" || die "cannot make $CACHE: name another place in GLASSRAM_CACHE"
 	exec sudo -- env GLASSRAM_CACHE="$CACHE" LAB_OWNER="$(id -u):$(id -g)" \
 		LAB_QUIET="${LAB_QUIET:-}" PATH="$PATH" "$LAB_DIR/lab" "$@"
 }

@@ -3,12 +3,18 @@
 # inside.sh ROOT BIND... -- CMD...: run CMD in the lab root. Called in mount and PID
 # namespaces of its own (see enter_root), so that all mounts and processes end with it.
 # A BIND is HOST:GUEST[:ro], made before the change of root. The root itself is read-only
-# unless LAB_WRITABLE is set. Weak: the network is the host's.
+# unless LAB_WRITABLE is set: "scratch" for a layer that is thrown away, anything else for
+# the root itself. Weak: the network is the host's.
 set -eu
 
 root=$1
 shift
 mount --bind "$root" "$root"
+if [ "${LAB_WRITABLE:-}" = scratch ]; then
+	mount -t tmpfs tmpfs "$root/lab/run"
+	mkdir "$root/lab/run/upper" "$root/lab/run/work"
+	mount -t overlay -o "lowerdir=$root,upperdir=$root/lab/run/upper,workdir=$root/lab/run/work" overlay "$root"
+fi
 # The root without the mounts below, for QEMU to serve.
 mount --bind "$root" "$root/lab/root"
 mount -t proc proc "$root/proc"

@@ -25,11 +25,12 @@ give_back()
 
 native_main()
 {
-	local binds rc=0 user=()
+	local binds rc=0 user=() scratch=''
 
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--user) user=(setpriv --reuid=glass --regid=glass --init-groups env HOME=/home/glass) ;;
+		--scratch) scratch=scratch ;;
 		--) shift; break ;;
 		-*) die "native: no option '$1': see 'lab --help'" ;;
 		*) break ;;
@@ -40,7 +41,7 @@ native_main()
 	ensure_setup
 	sync_tree
 	mapfile -t binds < <(tree_binds)
-	LAB_CWD=/glassram enter_root "${binds[@]}" -- "${user[@]}" "$@" || rc=$?
+	LAB_WRITABLE=$scratch LAB_CWD=/glassram enter_root "${binds[@]}" -- "${user[@]}" "$@" || rc=$?
 	give_back "$CHECKOUT/out"
 	return $rc
 }
