@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests that run as root in the lab VM with the module loaded, and print TAP. They speak to
+# the ioctls directly; kselftest_harness.h comes from the kernel's source, by way of the lab.
+
+KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
+
+
+KSELFTEST_NAMES := frozen running arguments attach tables mappings
+
+# What the second kernel row runs: the loss tests, and one of everything else.
+KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running)
+
+KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
+KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o)
+KSELFTESTS += $(KSELFTEST_PROGRAMS)
+
+$(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
+	@mkdir -p $(@D)
+	@[ -e $(KSELFTEST_HARNESS)/kselftest_harness.h ] || { echo "make: no kselftest_harness.h in $(KSELFTEST_HARNESS): build in the lab (tests/lab/lab build), or set KSELFTEST_HARNESS" >&2; exit 1; }
+	$(CC) $(CFLAGS) -pthread -Wno-sign-compare -isystem $(KSELFTEST_HARNESS) -Itests/kselftest -MMD -MP -c $< -o $@
+
+$(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
+	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+-include $(wildcard $(BUILD)/tests/kselftest/*.d)
