@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hits that came before their page had a slot (a first touch in a fresh
+ * mapping): the hook cannot allocate, so it leaves them in a bounded ring, and
+ * ADVANCE replays them once the blocks exist. Many producers, one consumer
+ * (the holder of the session's lock).
+ *
+ * Weak spot: more than RING_SIZE such hits between two ADVANCEs are lost, and
+ * counted as lost.
+ */
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "deferred.h"
+#include "slots.h"
+
+/* 256 MiB of first touches in one epoch, for 1.5 MiB of memory. */
+#define RING_SIZE 65536U
+
+int glassram_deferred_init(struct glassram_deferred *deferred)
+{
+	atomic_set(&deferred->head, 0);
+	deferred->tail = 0;
+	deferred->ring = __vmalloc_array(RING_SIZE, sizeof(*deferred->ring),
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return deferred->ring ? 0 : -ENOMEM;
+}
+
+void glassram_deferred_finish(struct glassram_deferred *deferred)
+{
+	vfree(deferred->ring);
+}
+
+u64 glassram_deferred_memory(void)
+{
+	return RING_SIZE * sizeof(struct glassram_deferred_hit);
+}
+
+/**
+ * glassram_deferred_push() - keep a hit for later
+ * @deferred: the ring
+ * @address: page of the target
+ * @epoch: the epoch the hit belongs to
+ * @thread: thread slot of the writer
+ * @weight: weight given by the policy
+ *
+ * Called by the hook: does not sleep, takes no lock.
+ * Return: false if the ring is full and the hit is lost.
+ */
+bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long address, u32 epoch,
+			    u32 thread, u32 weight)
+{
+	struct glassram_deferred_hit *hit;
+	int head = atomic_read(&deferred->head);
+
+	do {
+		if ((u32)head - READ_ONCE(deferred->tail) >= RING_SIZE)
+			return false;
+	} while (!atomic_try_cmpxchg(&deferred->head, &head, head + 1));
+
+	hit = &deferred->ring[(u32)head % RING_SIZE];
+	hit->address = address;
+	hit->epoch = epoch;
+	hit->thread = thread;
+	hit->weight = weight;
+	smp_store_release(&hit->ready, (u32)head + 1);
+	return true;
+}
+
+/* Count one hit. Return: whether it was not counted before. */
+static bool replay(struct glassram_slots *slots, const struct glassram_deferred_hit *hit)
+{
+	struct glassram_slot_block *block = glassram_slots_get(slots, hit->address);
+	unsigned int i = glassram_slot_of(hit->address);
+	u32 *stamp, old;
+
+	if (IS_ERR(block))
+		return false;
+	stamp = &block->column[GLASSRAM_STAMP][i];
+	old = READ_ONCE(*stamp);
+	do {
+		if (old == hit->epoch)
+			return true;
+		/* A later epoch was counted in place already; this one still counts. */
+		if ((s32)(old - hit->epoch) > 0)
+			break;
+	} while (!try_cmpxchg(stamp, &old, hit->epoch));
+
+	if ((s32)(old - hit->epoch) < 0)
+		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], hit->thread);
+	atomic_add(hit->weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
+	return true;
+}
+
+/**
+ * glassram_deferred_replay() - count the hits of the ring
+ * @deferred: the ring
+ * @slots: where to count; blocks that are missing are made
+ *
+ * Return: hits that found no slot and are lost.
+ */
+u64 glassram_deferred_replay(struct glassram_deferred *deferred, struct glassram_slots *slots)
+{
+	u64 lost = 0;
+
+	while (deferred->tail != (u32)atomic_read(&deferred->head)) {
+		u32 tail = deferred->tail;
+		struct glassram_deferred_hit *hit = &deferred->ring[tail % RING_SIZE];
+
+		/* Claimed, and its writer is about to complete it: next time. */
+		if (smp_load_acquire(&hit->ready) != tail + 1)
+			break;
+		if (!replay(slots, hit))
+			lost++;
+		/* The entry is free only after it was read. */
+		smp_store_release(&deferred->tail, tail + 1);
+	}
+	return lost;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ring of hits that came before their page had a slot.
+ */
+#ifndef GLASSRAM_DEFERRED_H
+#define GLASSRAM_DEFERRED_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct glassram_slots;
+
+/**
+ * struct glassram_deferred_hit - one hit that waits for its slot
+ * @address: page of the target
+ * @epoch: when it happened
+ * @thread: thread slot
+ * @weight: what the policy gave it
+ * @ready: position + 1 once the entry is complete
+ */
+struct glassram_deferred_hit {
+	unsigned long address;
+	u32 epoch;
+	u32 thread;
+	u32 weight;
+	u32 ready;
+};
+
+struct glassram_deferred {
+	struct glassram_deferred_hit *ring;
+	atomic_t head;
+	u32 tail;
+};
+
+int glassram_deferred_init(struct glassram_deferred *deferred);
+void glassram_deferred_finish(struct glassram_deferred *deferred);
+bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long address, u32 epoch,
+			    u32 thread, u32 weight);
+u64 glassram_deferred_replay(struct glassram_deferred *deferred, struct glassram_slots *slots);
+u64 glassram_deferred_memory(void);
+
+#endif /* GLASSRAM_DEFERRED_H */

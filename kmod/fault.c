@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hook: one module-wide ftrace callback at the entry of handle_mm_fault(),
+ * where every write of a watched page comes by, whoever does it: user code, a
+ * system call, get_user_pages, a KVM guest.
+ *
+ * It runs in any task, under mmap_lock or a VMA lock, for any process of the
+ * machine: no sleeping, no user access, no locks, and next to nothing for
+ * processes that are not watched.
+ *
+ * Weak spot: it counts on entry, before the fault is resolved, so a fault that
+ * is retried shows twice; once-per-epoch de-duplication absorbs that.
+ */
+#include <linux/ftrace.h>
+#include <linux/hash.h>
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/rculist.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "policy.h"
+#include "session.h"
+
+#define WATCHED_BITS 6
+static struct hlist_head watched[BIT(WATCHED_BITS)];
+/* Protects @watched, @watchers and whether the hook is registered. */
+static DEFINE_MUTEX(watched_lock);
+static unsigned int watchers;
+static bool hooked;
+
+/*
+ * Unregistering waits for synchronize_rcu_tasks(), up to seconds under load:
+ * never in close(), and not between two sessions that follow each other.
+ */
+#define UNHOOK_DELAY (5 * HZ)
+static void unhook_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(unhook, unhook_work);
+
+static struct hlist_head *bucket_of(const struct mm_struct *mm)
+{
+	return &watched[hash_ptr(mm, WATCHED_BITS)];
+}
+
+/*
+ * The slot of a huge page is that of its first 4 KiB. Only hugetlb: pages of a
+ * transparent huge page are split and armed one by one.
+ */
+static __always_inline unsigned long page_start(struct vm_area_struct *vma, unsigned long address)
+{
+	if (unlikely(is_vm_hugetlb_page(vma)))
+		return address & huge_page_mask(hstate_vma(vma));
+	return address & PAGE_MASK;
+}
+
+/*
+ * Claim the page for this epoch. The epoch only moves forward, and a fault
+ * that began before ADVANCE must not count again what a later one counted.
+ */
+static __always_inline bool claim(u32 *stamp, u32 epoch)
+{
+	u32 old = READ_ONCE(*stamp);
+
+	do {
+		if ((s32)(old - epoch) >= 0)
+			return false;
+	} while (!try_cmpxchg(stamp, &old, epoch));
+	return true;
+}
+
+static __always_inline void count_write(struct glassram_session *session,
+					struct vm_area_struct *vma, unsigned long address,
+					unsigned int flags)
+{
+	u32 epoch = READ_ONCE(session->epoch);
+	struct glassram_slot_block *block;
+	struct glassram_policy_ops *policy;
+	unsigned int i;
+	u32 weight = 1, thread;
+
+	if (unlikely(vma->vm_userfaultfd_ctx.ctx != session->uffd_ctx)) {
+		if (glassram_regions_refused(&session->regions, address))
+			return;
+		glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
+	}
+	this_cpu_inc(session->totals->faults);
+
+	address = page_start(vma, address);
+	i = glassram_slot_of(address);
+	block = glassram_slots_lookup(&session->slots, address);
+	if (likely(block) &&
+	    (s32)(READ_ONCE(block->column[GLASSRAM_STAMP][i]) - epoch) >= 0) {
+		/* Not the retry of a fault, but a second one in flight. */
+		if (!(flags & FAULT_FLAG_TRIED))
+			set_bit(i, block->raced);
+		return;
+	}
+	/* A retry was deferred already when it came by first. */
+	if (unlikely(!block) && (flags & FAULT_FLAG_TRIED))
+		return;
+
+	policy = rcu_dereference(session->policy);
+	if (policy) {
+		weight = glassram_policy_weight(policy, address, flags,
+						block ? block->column[GLASSRAM_HITS][i] : 0);
+		if (!weight) {
+			this_cpu_inc(session->totals->rejected);
+			return;
+		}
+	}
+
+	if (likely(block) && !claim(&block->column[GLASSRAM_STAMP][i], epoch))
+		return;
+	if (unlikely(!block) && READ_ONCE(session->slots.full)) {
+		this_cpu_inc(session->totals->lost);
+		return;
+	}
+
+	thread = glassram_threads_current(&session->threads, epoch);
+	if (unlikely(thread == GLASSRAM_THREAD_NONE))
+		this_cpu_inc(session->totals->thread_overflow);
+	if (policy)
+		thread = glassram_policy_owner(policy, address, flags, thread);
+
+	if (likely(block)) {
+		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], thread);
+		/* Two epochs can overlap on two CPUs, so atomic. */
+		atomic_add(weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
+	} else {
+		if (!glassram_deferred_push(&session->deferred, address, epoch, thread, weight)) {
+			this_cpu_inc(session->totals->lost);
+			return;
+		}
+		this_cpu_inc(session->totals->deferred);
+		glassram_session_mark_stale(session, GLASSRAM_STALE_SLOTS);
+	}
+	this_cpu_inc(session->totals->hits);
+}
+
+/* A read fault in a watched mapping: what is there now may never have been armed. */
+static __always_inline void note_refill(struct glassram_session *session, unsigned long address)
+{
+	struct glassram_slot_block *block = glassram_slots_lookup(&session->slots, address);
+
+	if (block)
+		WRITE_ONCE(block->refilled[(address - block->start) >> GLASSRAM_CHUNK_SHIFT],
+			   READ_ONCE(session->epoch));
+}
+
+static void notrace fault_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
+	struct mm_struct *mm = vma->vm_mm;
+	struct hlist_head *bucket = bucket_of(mm);
+	struct glassram_session *session;
+	unsigned long address;
+	unsigned int flags;
+
+	if (likely(hlist_empty(bucket)))
+		return;
+	rcu_read_lock();
+	hlist_for_each_entry_rcu(session, bucket, hash) {
+		if (session->mm != mm)
+			continue;
+		address = ftrace_regs_get_argument(fregs, 1);
+		flags = ftrace_regs_get_argument(fregs, 2);
+		if (flags & FAULT_FLAG_WRITE)
+			count_write(session, vma, address, flags);
+		else
+			note_refill(session, address);
+		break;
+	}
+	rcu_read_unlock();
+}
+
+static struct ftrace_ops fault_ops = {
+	.func = fault_hook,
+	/* Else "sysctl kernel.ftrace_enabled=0" would silently stop the counting. */
+	.flags = FTRACE_OPS_FL_PERMANENT,
+};
+
+static int hook_get(void)
+{
+	int ret;
+
+	lockdep_assert_held(&watched_lock);
+	if (!hooked) {
+		ret = register_ftrace_function(&fault_ops);
+		if (ret) {
+			pr_err("glassram: ftrace refused the hook (%d); is kernel.ftrace_enabled 0?\n",
+			       ret);
+			return ret;
+		}
+		hooked = true;
+	}
+	return 0;
+}
+
+static void unhook_work(struct work_struct *work)
+{
+	mutex_lock(&watched_lock);
+	if (hooked && !watchers) {
+		unregister_ftrace_function(&fault_ops);
+		hooked = false;
+	}
+	mutex_unlock(&watched_lock);
+}
+
+/**
+ * glassram_fault_watch() - start counting for a session
+ * @session: complete but for its slots; stays valid until
+ *	glassram_fault_unwatch() and a grace period
+ *
+ * Return: 0; -EBUSY if the address space is watched already; an error of ftrace.
+ */
+int glassram_fault_watch(struct glassram_session *session)
+{
+	struct hlist_head *bucket = bucket_of(session->mm);
+	struct glassram_session *other;
+	int ret = 0;
+
+	mutex_lock(&watched_lock);
+	hlist_for_each_entry(other, bucket, hash) {
+		if (other->mm == session->mm) {
+			ret = -EBUSY;
+			goto unlock;
+		}
+	}
+	ret = hook_get();
+	if (ret)
+		goto unlock;
+	hlist_add_head_rcu(&session->hash, bucket);
+	watchers++;
+unlock:
+	mutex_unlock(&watched_lock);
+	return ret;
+}
+
+/**
+ * glassram_fault_unwatch() - stop counting for a session
+ * @session: watched; may be freed after a grace period
+ */
+void glassram_fault_unwatch(struct glassram_session *session)
+{
+	mutex_lock(&watched_lock);
+	hlist_del_rcu(&session->hash);
+	if (!--watchers)
+		mod_delayed_work(system_wq, &unhook, UNHOOK_DELAY);
+	mutex_unlock(&watched_lock);
+}
+
+int glassram_fault_init(void)
+{
+	return ftrace_set_filter_ip(&fault_ops, (unsigned long)handle_mm_fault, 0, 0);
+}
+
+void glassram_fault_exit(void)
+{
+	cancel_delayed_work_sync(&unhook);
+	if (hooked)
+		unregister_ftrace_function(&fault_ops);
+	ftrace_free_filter(&fault_ops);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Regions: the mappings of the target, watched or refused.
+ */
+#ifndef GLASSRAM_REGION_H
+#define GLASSRAM_REGION_H
+
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include <linux/glassram.h>
+
+struct glassram_session;
+struct glassram_work;
+
+/* One refused mapping: faults there are not ours, and never trigger a rescan. */
+struct glassram_refusal {
+	unsigned long start;
+	unsigned long end;
+	int error;
+};
+
+/* All of them, sorted by address. Replaced as a whole; read by the hook. */
+struct glassram_refusals {
+	struct rcu_head rcu;
+	u32 nr;
+	struct glassram_refusal entries[] __counted_by(nr);
+};
+
+/**
+ * struct glassram_region_table - the regions as of the last rescan
+ * @regions: sorted by address
+ * @names: NUL-terminated names, one after the other
+ * @generation: counts the changes
+ * @refusals: RCU; NULL if there are none
+ * @map_count, @total_vm, @data_vm: of the mm at the last rescan: a cheap sign
+ *	that mappings came or went
+ */
+struct glassram_region_table {
+	struct glassram_region *regions;
+	u32 nr_regions;
+	u32 nr_refused;
+	char *names;
+	u32 names_len;
+	u64 generation;
+	struct glassram_refusals __rcu *refusals;
+	int map_count;
+	unsigned long total_vm;
+	unsigned long data_vm;
+};
+
+bool glassram_regions_changed(const struct glassram_session *session);
+int glassram_regions_update(struct glassram_session *session, struct glassram_work *work,
+			    u32 *ret_registered);
+bool glassram_regions_refused(struct glassram_region_table *table, unsigned long address);
+void glassram_regions_span(const struct glassram_region_table *table, unsigned long *ret_start,
+			   unsigned long *ret_end);
+bool glassram_regions_huge(const struct glassram_region_table *table);
+unsigned long glassram_regions_page_size(const struct glassram_region_table *table,
+					 unsigned long address);
+void glassram_regions_finish(struct glassram_region_table *table);
+u64 glassram_regions_memory(const struct glassram_region_table *table);
+
+#endif /* GLASSRAM_REGION_H */

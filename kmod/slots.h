@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Slots: one for each page, given out in blocks of aligned addresses.
+ */
+#ifndef GLASSRAM_SLOTS_H
+#define GLASSRAM_SLOTS_H
+
+#include <linux/mm_types.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include <linux/glassram.h>
+
+#define GLASSRAM_BLOCK_SHIFT (PAGE_SHIFT + 10)
+#define GLASSRAM_BLOCK_BYTES BIT(GLASSRAM_BLOCK_SHIFT)
+#define GLASSRAM_MAX_BLOCKS (GLASSRAM_MAX_SLOTS / GLASSRAM_BLOCK_SLOTS)
+static_assert(BIT(GLASSRAM_BLOCK_SHIFT - PAGE_SHIFT) == GLASSRAM_BLOCK_SLOTS);
+
+enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
+
+/* Read faults are noted for chunks of this size, that of a transparent huge page. */
+#define GLASSRAM_CHUNK_SHIFT 21
+#define GLASSRAM_BLOCK_CHUNKS (GLASSRAM_BLOCK_BYTES >> GLASSRAM_CHUNK_SHIFT)
+
+/**
+ * struct glassram_slot_block - the slots of one aligned stretch of addresses
+ * @start: first address
+ * @index: place in the table of blocks; first slot / GLASSRAM_BLOCK_SLOTS
+ * @column: the block's page of each column, kernel address; hook
+ * @armed: epoch that was opened when the page was last armed, 0 if never
+ * @refilled: epoch of the last read fault in each chunk: a page there may have
+ *	been dropped and populated anew, which PAGEMAP_SCAN takes for a write; hook
+ * @raced: pages for which two faults were in flight in one epoch; the second
+ *	may store after the page was armed again, without a fault of its own; hook
+ */
+struct glassram_slot_block {
+	unsigned long start;
+	u32 index;
+	u32 *column[GLASSRAM_NR_COLUMNS];
+	u32 *armed;
+	u32 refilled[GLASSRAM_BLOCK_CHUNKS];
+	DECLARE_BITMAP(raced, GLASSRAM_BLOCK_SLOTS);
+};
+
+/**
+ * struct glassram_slots - all slots of a session
+ * @by_address: address >> GLASSRAM_BLOCK_SHIFT -> block; hook (RCU)
+ * @blocks: by index
+ * @nr_blocks: blocks in use
+ * @capacity: blocks for which column pages exist
+ * @pages: the pages of each column, @capacity of them
+ * @generation: counts the growths of @capacity
+ * @nr_pages: slots in which a page was seen
+ * @full: no more blocks can be given out; hook
+ */
+struct glassram_slots {
+	struct xarray by_address;
+	struct glassram_slot_block **blocks;
+	u32 nr_blocks;
+	u32 capacity;
+	struct page **pages[GLASSRAM_NR_COLUMNS];
+	u64 generation;
+	u64 nr_pages;
+	bool full;
+};
+
+void glassram_slots_init(struct glassram_slots *slots);
+void glassram_slots_finish(struct glassram_slots *slots);
+int glassram_slots_reserve(struct glassram_slots *slots);
+struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots, unsigned long address);
+void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, unsigned long end,
+			   bool gone);
+u32 glassram_slots_find(struct glassram_slots *slots, unsigned long address);
+u64 glassram_slots_memory(const struct glassram_slots *slots);
+
+static inline struct glassram_slot_block *glassram_slots_lookup(struct glassram_slots *slots,
+								unsigned long address)
+{
+	return xa_load(&slots->by_address, address >> GLASSRAM_BLOCK_SHIFT);
+}
+
+static inline unsigned int glassram_slot_of(unsigned long address)
+{
+	return (address >> PAGE_SHIFT) & (GLASSRAM_BLOCK_SLOTS - 1);
+}
+
+#endif /* GLASSRAM_SLOTS_H */

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls that show what a session knows: COUNTERS, REGIONS, BLOCKS,
+ * THREADS, STATS. All run under the session's lock.
+ *
+ * Tables are copied whole or not at all: with too little room, -ENOSPC and the
+ * sizes needed. Weak spot: a table that grows between two calls makes the
+ * caller ask again.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/syscalls.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "args.h"
+#include "session.h"
+
+/**
+ * glassram_tables_totals() - the hook's totals of all CPUs
+ * @session: the session
+ * @ret_sum: filled
+ */
+void glassram_tables_totals(struct glassram_session *session, struct glassram_totals *ret_sum)
+{
+	int cpu;
+
+	memset(ret_sum, 0, sizeof(*ret_sum));
+	for_each_possible_cpu(cpu) {
+		const struct glassram_totals *totals = per_cpu_ptr(session->totals, cpu);
+
+		ret_sum->faults += READ_ONCE(totals->faults);
+		ret_sum->hits += READ_ONCE(totals->hits);
+		ret_sum->rejected += READ_ONCE(totals->rejected);
+		ret_sum->deferred += READ_ONCE(totals->deferred);
+		ret_sum->lost += READ_ONCE(totals->lost);
+		ret_sum->thread_overflow += READ_ONCE(totals->thread_overflow);
+	}
+}
+
+/**
+ * glassram_tables_memory() - bytes held for a session
+ * @session: the session; its lock is held
+ */
+u64 glassram_tables_memory(struct glassram_session *session)
+{
+	return sizeof(*session) + PAGE_SIZE + glassram_slots_memory(&session->slots) +
+	       glassram_regions_memory(&session->regions) + glassram_deferred_memory() +
+	       GLASSRAM_MAX_THREADS * sizeof(struct glassram_thread_entry);
+}
+
+static long counters(struct glassram_session *session, void __user *user)
+{
+	struct glassram_column columns[GLASSRAM_NR_COLUMNS];
+	struct glassram_counters args;
+	long ret;
+	u32 room;
+	int fd;
+
+	ret = glassram_args_get(user, &args);
+	if (ret < 0)
+		return ret;
+	if (args.flags || (!args.columns && args.nr_columns))
+		return -EINVAL;
+	room = args.nr_columns;
+	args.nr_columns = GLASSRAM_NR_COLUMNS;
+	args.slots = session->slots.capacity * GLASSRAM_BLOCK_SLOTS;
+	args.generation = session->slots.generation;
+	args.bytes = (u64)session->slots.capacity * GLASSRAM_NR_COLUMNS * PAGE_SIZE;
+	/* Before the fd exists, so that nothing can fail after it does. */
+	ret = glassram_args_put(user, &args);
+	if (ret)
+		return ret;
+	if (room < GLASSRAM_NR_COLUMNS)
+		return -ENOSPC;
+	glassram_counters_columns(&session->slots, columns);
+	if (copy_to_user(u64_to_user_ptr(args.columns), columns, sizeof(columns)))
+		return -EFAULT;
+	fd = glassram_counters_export(&session->slots);
+	return fd;
+}
+
+static long regions(struct glassram_session *session, void __user *user)
+{
+	struct glassram_region_table *table = &session->regions;
+	struct glassram_regions args;
+	bool fits;
+	long ret;
+	u32 i;
+
+	ret = glassram_args_get(user, &args);
+	if (ret < 0)
+		return ret;
+	if (args.flags)
+		return -EINVAL;
+	fits = args.nr_regions >= table->nr_regions && args.names_len >= table->names_len;
+	args.nr_regions = table->nr_regions;
+	args.names_len = table->names_len;
+	args.generation = table->generation;
+	ret = glassram_args_put(user, &args);
+	if (ret)
+		return ret;
+	if (!fits)
+		return -ENOSPC;
+	for (i = 0; i < table->nr_regions; i++)
+		table->regions[i].first_slot =
+			glassram_slots_find(&session->slots, table->regions[i].start);
+	if (copy_to_user(u64_to_user_ptr(args.regions), table->regions,
+			 table->nr_regions * sizeof(*table->regions)) ||
+	    copy_to_user(u64_to_user_ptr(args.names), table->names, table->names_len))
+		return -EFAULT;
+	return 0;
+}
+
+static long blocks(struct glassram_session *session, void __user *user)
+{
+	const struct glassram_slots *slots = &session->slots;
+	struct glassram_block __user *to;
+	struct glassram_blocks args;
+	bool fits;
+	long ret;
+	u32 i;
+
+	ret = glassram_args_get(user, &args);
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	fits = args.nr_blocks >= slots->nr_blocks;
+	args.nr_blocks = slots->nr_blocks;
+	ret = glassram_args_put(user, &args);
+	if (ret)
+		return ret;
+	if (!fits)
+		return -ENOSPC;
+	to = u64_to_user_ptr(args.blocks);
+	for (i = 0; i < slots->nr_blocks; i++) {
+		struct glassram_block block = { .start = slots->blocks[i]->start };
+
+		if (copy_to_user(&to[i], &block, sizeof(block)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static void fill_thread(struct glassram_thread *to, const struct glassram_thread_entry *entry,
+			u32 slot, u32 last_epoch)
+{
+	*to = (struct glassram_thread){
+		.slot = slot,
+		.tid = entry->tid,
+		.tgid = entry->tgid,
+		.start_ns = entry->start_time,
+		.hits = READ_ONCE(entry->hits),
+		.last_epoch = last_epoch,
+	};
+	memcpy(to->comm, entry->comm, sizeof(to->comm));
+	to->comm[sizeof(to->comm) - 1] = 0;
+}
+
+static long threads(struct glassram_session *session, void __user *user)
+{
+	const struct glassram_thread_entry *entries = session->threads.entries;
+	struct glassram_totals totals;
+	struct glassram_thread thread;
+	struct glassram_threads args;
+	struct glassram_thread __user *to;
+	u32 slot, last_epoch, room, nr = 0;
+	long ret;
+
+	ret = glassram_args_get(user, &args);
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	room = args.nr_threads;
+	to = u64_to_user_ptr(args.threads);
+	for (slot = 1; slot < GLASSRAM_MAX_THREADS; slot++)
+		nr += !!smp_load_acquire(&entries[slot].last_epoch);
+	glassram_tables_totals(session, &totals);
+	args.overflow = totals.thread_overflow;
+	args.nr_threads = nr;
+	if (room < nr) {
+		ret = glassram_args_put(user, &args);
+		return ret ?: -ENOSPC;
+	}
+	nr = 0;
+	for (slot = 1; slot < GLASSRAM_MAX_THREADS && nr < room; slot++) {
+		last_epoch = smp_load_acquire(&entries[slot].last_epoch);
+		if (!last_epoch)
+			continue;
+		fill_thread(&thread, &entries[slot], slot, last_epoch);
+		if (copy_to_user(&to[nr++], &thread, sizeof(thread)))
+			return -EFAULT;
+	}
+	/* New ones may have come while copying; they are shown if there is room. */
+	args.nr_threads = nr;
+	return glassram_args_put(user, &args);
+}
+
+static long stats(struct glassram_session *session, void __user *user)
+{
+	struct glassram_totals totals;
+	struct glassram_stats args;
+	long ret;
+
+	ret = glassram_args_get(user, &args);
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	glassram_tables_totals(session, &totals);
+	args = (struct glassram_stats){
+		.size = ret,
+		.epoch = session->epoch,
+		.state = READ_ONCE(session->state),
+		.faults = totals.faults,
+		.hits = totals.hits,
+		.rejected = totals.rejected,
+		.deferred = totals.deferred,
+		.lost = totals.lost,
+		.unexplained = session->unexplained,
+		.armed = session->armed,
+		.armed_last = session->armed_last,
+		.advance_ns = session->advance_ns,
+		.advance_last_ns = session->advance_last_ns,
+		.pages = session->slots.nr_pages,
+		.slots = session->slots.nr_blocks * GLASSRAM_BLOCK_SLOTS,
+		.memory = glassram_tables_memory(session),
+		.regions = session->regions.nr_regions - session->regions.nr_refused,
+		.refused = session->regions.nr_refused,
+		.threads = atomic_read(&session->threads.used),
+	};
+	WRITE_ONCE(session->stats_epoch, session->epoch);
+	return glassram_args_put(user, &args);
+}
+
+/**
+ * glassram_tables_ioctl() - the ioctls that only show
+ * @session: the session; its lock is held
+ * @nr: number of the ioctl
+ * @arg: user argument
+ */
+long glassram_tables_ioctl(struct glassram_session *session, unsigned int nr, void __user *arg)
+{
+	switch (nr) {
+	case _IOC_NR(GLASSRAM_COUNTERS):
+		return counters(session, arg);
+	case _IOC_NR(GLASSRAM_REGIONS):
+		return regions(session, arg);
+	case _IOC_NR(GLASSRAM_BLOCKS):
+		return blocks(session, arg);
+	case _IOC_NR(GLASSRAM_THREADS):
+		return threads(session, arg);
+	case _IOC_NR(GLASSRAM_STATS):
+		return stats(session, arg);
+	}
+	return -ENOTTY;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The thread table: who was seen writing.
+ */
+#ifndef GLASSRAM_THREAD_H
+#define GLASSRAM_THREAD_H
+
+#include <linux/sched.h>
+#include <linux/types.h>
+
+#include <linux/glassram.h>
+
+/**
+ * struct glassram_thread_entry - one thread slot; written by its own thread only
+ * @tid: 0 while the slot is free
+ * @tgid: its process
+ * @start_time: task_struct.start_time; tells a reused tid from its predecessor
+ * @hits: pages x epochs it was the first writer of
+ * @last_epoch: epoch of its last hit; 0 while the entry is being filled
+ * @comm: as of the first hit of @last_epoch
+ */
+struct glassram_thread_entry {
+	pid_t tid;
+	pid_t tgid;
+	u64 start_time;
+	u64 hits;
+	u32 last_epoch;
+	char comm[TASK_COMM_LEN];
+};
+
+struct glassram_thread_table {
+	struct glassram_thread_entry *entries;
+	atomic_t used;
+};
+
+int glassram_threads_init(struct glassram_thread_table *table);
+void glassram_threads_finish(struct glassram_thread_table *table);
+u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch);
+
+#endif /* GLASSRAM_THREAD_H */
