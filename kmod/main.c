@@ -120,4 +120,4 @@ module_exit(glassram_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Glass RAM: a live microscope for memory");
-MODULE_VERSION("1.0.0");
+MODULE_VERSION("0.1.0");
