@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module, and what this user may do with it.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glassram/glassram.h>
+
+#include "doctor.h"
+
+/* Numbers of <linux/capability.h>, which older headers lack. */
+#define CAP_NR_SYS_ADMIN 21
+#define CAP_NR_PERFMON 38
+#define CAP_NR_BPF 39
+
+static bool module_loaded(void)
+{
+	return !access("/sys/module/glassram", F_OK);
+}
+
+void check_module(struct check *check)
+{
+	char version[64];
+
+	if (!module_loaded()) {
+		check_value(check, "glassram.ko is not loaded");
+		check_fail(check, VERDICT_MISSING, "sudo modprobe glassram");
+		return;
+	}
+	if (!read_line("/sys/module/glassram/version", version, sizeof(version)))
+		strcpy(version, "of no version");
+	check_value(check, "glassram.ko %s is loaded", version);
+}
+
+void check_device(struct check *check)
+{
+	struct glassram_query query;
+	enum glassram_error error = glassram_query(&query);
+	struct stat st;
+
+	if (!error) {
+		check_value(check, "API %u, up to %u slots and %u threads, %u session%s open",
+			    query.api_version, query.max_slots, query.max_threads,
+			    query.sessions, query.sessions == 1 ? "" : "s");
+		if (query.api_version != GLASSRAM_API_VERSION)
+			check_fail(check, VERDICT_MISSING, "the module speaks API %u and this program API %d: build and install both from the same sources",
+				   query.api_version, GLASSRAM_API_VERSION);
+		return;
+	}
+	if (stat("/dev/glassram", &st)) {
+		check_value(check, "there is no /dev/glassram");
+		if (!module_loaded()) {
+			check_fail(check, VERDICT_MISSING, "it comes with the module");
+			return;
+		}
+	} else {
+		struct group *group = getgrgid(st.st_gid);
+
+		check_value(check, "/dev/glassram belongs to group %s, mode %04o",
+			    group ? group->gr_name : "?", st.st_mode & 07777);
+	}
+	check_fail(check, VERDICT_MISSING, "%s", glassram_error_message());
+}
+
+void check_policies(struct check *check)
+{
+	struct glassram_query query;
+
+	if (glassram_query(&query)) {
+		check_value(check, "not known before the device opens");
+		check_fail(check, VERDICT_LIMITED, "see device");
+	} else if (!(query.features & GLASSRAM_FEATURE_POLICY)) {
+		check_value(check, "this module was built without");
+		check_fail(check, VERDICT_LIMITED, "sudo apt install pahole, then build and load the module again");
+	} else {
+		check_value(check, "yes, %u registered", query.policies);
+	}
+}
+
+static unsigned long long effective_capabilities(void)
+{
+	unsigned long long effective = 0;
+	char line[256];
+	FILE *file = fopen("/proc/self/status", "re");
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "CapEff: %llx", &effective) == 1)
+			break;
+	fclose(file);
+	return effective;
+}
+
+/* The policy's type belongs to a module, and reading a module's BTF takes
+ * CAP_SYS_ADMIN; loading its program takes the other two.
+ */
+void check_capabilities(struct check *check)
+{
+	static const struct {
+		unsigned int number;
+		const char *name;
+	} wanted[] = {
+		{ CAP_NR_BPF, "CAP_BPF" },
+		{ CAP_NR_PERFMON, "CAP_PERFMON" },
+		{ CAP_NR_SYS_ADMIN, "CAP_SYS_ADMIN" },
+	};
+	unsigned long long effective = effective_capabilities();
+	char lacking[64] = "";
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (effective >> wanted[i].number & 1)
+			continue;
+		strcat(lacking, lacking[0] ? ", " : "");
+		strcat(lacking, wanted[i].name);
+	}
+	if (!lacking[0]) {
+		check_value(check, "policies can be loaded");
+		return;
+	}
+	check_value(check, "no %s", lacking);
+	check_fail(check, VERDICT_LIMITED, "run with sudo to load policies; all else works without");
+}
+
+void check_ptrace_scope(struct check *check)
+{
+	char scope[16];
+
+	if (!read_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope))) {
+		check_value(check, "0 (this kernel has no Yama)");
+		return;
+	}
+	check_value(check, "%s", scope);
+	switch (atoi(scope)) {
+	case 0:
+		break;
+	case 1:
+		if (geteuid())
+			check_fail(check, VERDICT_LIMITED, "only your own children can be watched: `glassview -- COMMAND`, run with sudo, or `sudo sysctl kernel.yama.ptrace_scope=0`");
+		break;
+	case 2:
+		if (geteuid())
+			check_fail(check, VERDICT_LIMITED, "only root can watch: run with sudo, or `sudo sysctl kernel.yama.ptrace_scope=0`");
+		break;
+	default:
+		check_fail(check, VERDICT_LIMITED, "nobody can watch until a reboot with another kernel.yama.ptrace_scope in /etc/sysctl.d");
+	}
+}

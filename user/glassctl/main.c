@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * glassctl: what glassram.ko knows, as tables or JSON, and whether this
+ * machine has all it needs.
+ *
+ * Weak spot: regions, threads and stats watch the target themselves, so they
+ * are refused while glassview watches it: a target has one client.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/libbpf.h>
+#include <glassram/glassram.h>
+#include <jansson.h>
+
+#include "glassctl.h"
+
+#define SECONDS_DEFAULT 2.0
+#define SECONDS_MAX 86400.0
+
+static const struct command {
+	const char *name;
+	bool needs_pid;
+	int (*run)(const struct glassctl_options *options);
+} commands[] = {
+	{ "doctor", false, glassctl_doctor },
+	{ "list", false, glassctl_list },
+	{ "regions", true, glassctl_regions },
+	{ "threads", true, glassctl_threads },
+	{ "stats", true, glassctl_stats },
+};
+
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void print_help(void)
+{
+	puts("usage: glassctl [OPTION]... COMMAND [PID]\n"
+	     "\n"
+	     "  doctor        what this machine has and lacks, and what mends it\n"
+	     "  list          processes that can be watched, largest first\n"
+	     "  regions PID   mappings of a process, and how much was written in each\n"
+	     "  threads PID   threads that were seen writing\n"
+	     "  stats PID     totals of watching it\n"
+	     "\n"
+	     "  -j, --json        print one JSON document\n"
+	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2); Ctrl-C prints sooner\n"
+	     "  -r, --rate HZ     arming ticks a second, 1 to 1000 (10)\n"
+	     "  -h, --help        this text\n"
+	     "  -V, --version     version and compiled-in features\n"
+	     "\n"
+	     "A hit is an epoch (the span between two ticks) in which a page was written. Exit\n"
+	     "status: 0 done, 1 failed or something required is missing, 2 wrong command line.");
+}
+
+static void print_version(bool json)
+{
+	json_t *version;
+
+	if (!json) {
+		printf("glassctl %s\n"
+		       "libglassram  %s\n"
+		       "ioctl API    %d\n"
+		       "policies     yes (libbpf %s)\n"
+		       "json         yes (jansson %s)\n",
+		       glassram_version(), glassram_version(), GLASSRAM_API_VERSION,
+		       libbpf_version_string(), JANSSON_VERSION);
+		return;
+	}
+	version = json_pack("{s:s, s:s, s:i, s:{s:s, s:s}}",
+			    "glassctl", glassram_version(), "libglassram", glassram_version(),
+			    "api", GLASSRAM_API_VERSION,
+			    "features", "policies", libbpf_version_string(),
+			    "json", JANSSON_VERSION);
+	json_dumpf(version, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(version);
+}
+
+static int usage(const char *problem, const char *what)
+{
+	fprintf(stderr, "glassctl: %s \"%s\": see `glassctl --help`\n", problem, what);
+	return GLASSCTL_USAGE;
+}
+
+static bool parse_seconds(const char *text, double *ret_seconds)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value) || value < 0 || value > SECONDS_MAX)
+		return false;
+	*ret_seconds = value;
+	return true;
+}
+
+static bool parse_number(const char *text, long min, long max, long *ret_value)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *end || value < min || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static int run(const struct command *command, struct glassctl_options *options,
+	       int argc, char **argv)
+{
+	int wanted = command->needs_pid ? 1 : 0;
+	long pid;
+
+	if (argc > wanted)
+		return usage("too many arguments, from", argv[wanted]);
+	if (command->needs_pid) {
+		if (!argc) {
+			fprintf(stderr, "glassctl: %s needs a PID: `glassctl list` shows them\n",
+				command->name);
+			return GLASSCTL_USAGE;
+		}
+		if (!parse_number(argv[0], 1, INT_MAX, &pid))
+			return usage("a PID is a positive number, not", argv[0]);
+		options->pid = pid;
+	}
+	return command->run(options);
+}
+
+int main(int argc, char **argv)
+{
+	struct glassctl_options options = { .seconds = SECONDS_DEFAULT };
+	bool version = false;
+	long rate;
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "js:r:hV", long_options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			options.json = true;
+			break;
+		case 's':
+			if (!parse_seconds(optarg, &options.seconds))
+				return usage("--seconds takes 0 to 86400, not", optarg);
+			break;
+		case 'r':
+			if (!parse_number(optarg, 1, GLASSRAM_RATE_MAX, &rate))
+				return usage("--rate takes 1 to 1000, not", optarg);
+			options.rate_hz = rate;
+			break;
+		case 'h':
+			print_help();
+			return GLASSCTL_DONE;
+		case 'V':
+			version = true;
+			break;
+		default: /* getopt has said what is wrong */
+			fputs("glassctl: see `glassctl --help`\n", stderr);
+			return GLASSCTL_USAGE;
+		}
+	}
+	if (version) {
+		print_version(options.json);
+		return GLASSCTL_DONE;
+	}
+	if (optind == argc) {
+		fputs("glassctl: no command: doctor, list, regions, threads or stats; see `glassctl --help`\n",
+		      stderr);
+		return GLASSCTL_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, argv[optind]))
+			continue;
+		status = run(&commands[i], &options, argc - optind - 1, argv + optind + 1);
+		/* a full disk or a closed pipe must not look like success */
+		if (fflush(stdout) || ferror(stdout)) {
+			fprintf(stderr, "glassctl: cannot write the output (%s): is the disk full?\n",
+				strerror(errno));
+			return GLASSCTL_FAILED;
+		}
+		return status;
+	}
+	return usage("there is no command", argv[optind]);
+}
