@@ -48,13 +48,13 @@ setup_host_tools()
 	local have
 
 	have=$(dpkg-query -W -f '${Version}' debian-archive-keyring 2>/dev/null || true)
-	if command -v mmdebstrap >/dev/null && dpkg --compare-versions "${have:-0}" ge $KEYRING_MIN; then
+	if command -v mmdebstrap >/dev/null && command -v mount >/dev/null && dpkg --compare-versions "${have:-0}" ge $KEYRING_MIN; then
 		return
 	fi
 	# A third-party repository that fails must not stop us; what we need is Debian's.
 	apt-get -q update >"$CACHE/log/apt-host" 2>&1 || true
 	DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends install \
-		mmdebstrap debian-archive-keyring >>"$CACHE/log/apt-host" 2>&1 ||
+		mmdebstrap debian-archive-keyring mount >>"$CACHE/log/apt-host" 2>&1 ||
 		die "cannot install mmdebstrap: $(grep -m1 '^E:' "$CACHE/log/apt-host" || echo "see $CACHE/log/apt-host")"
 	have=$(dpkg-query -W -f '${Version}' debian-archive-keyring)
 	dpkg --compare-versions "$have" ge $KEYRING_MIN ||
