@@ -11,8 +11,7 @@
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
-#include "deferred.h"
-#include "slots.h"
+#include "session.h"
 
 /* 256 MiB of first touches in one epoch, for 1.5 MiB of memory. */
 #define RING_SIZE 65536U
@@ -67,20 +66,22 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long ad
 	return true;
 }
 
-/* Count one hit. Return: whether it was not counted before. */
-static bool replay(struct glassram_slots *slots, const struct glassram_deferred_hit *hit)
+/* What became of a deferred hit. */
+enum replay { COUNTED, DUPLICATE, LOST };
+
+static enum replay replay(struct glassram_slots *slots, const struct glassram_deferred_hit *hit)
 {
 	struct glassram_slot_block *block = glassram_slots_get(slots, hit->address);
 	unsigned int i = glassram_slot_of(hit->address);
 	u32 *stamp, old;
 
 	if (IS_ERR(block))
-		return false;
+		return LOST;
 	stamp = &block->column[GLASSRAM_STAMP][i];
 	old = READ_ONCE(*stamp);
 	do {
 		if (old == hit->epoch)
-			return true;
+			return DUPLICATE;
 		/* A later epoch was counted in place already; this one still counts. */
 		if ((s32)(old - hit->epoch) > 0)
 			break;
@@ -89,31 +90,36 @@ static bool replay(struct glassram_slots *slots, const struct glassram_deferred_
 	if ((s32)(old - hit->epoch) < 0)
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], hit->thread);
 	atomic_add(hit->weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
-	return true;
+	return COUNTED;
 }
 
 /**
  * glassram_deferred_replay() - count the hits of the ring
- * @deferred: the ring
- * @slots: where to count; blocks that are missing are made
+ * @session: the session; its lock is held; blocks that are missing are made
  *
- * Return: hits that found no slot and are lost.
+ * Corrects the totals for those that turn out to be lost, or counted already:
+ * two threads in one fault, which only the slot's stamp can tell.
  */
-u64 glassram_deferred_replay(struct glassram_deferred *deferred, struct glassram_slots *slots)
+void glassram_deferred_replay(struct glassram_session *session)
 {
-	u64 lost = 0;
+	struct glassram_deferred *deferred = &session->deferred;
 
 	while (deferred->tail != (u32)atomic_read(&deferred->head)) {
 		u32 tail = deferred->tail;
 		struct glassram_deferred_hit *hit = &deferred->ring[tail % RING_SIZE];
+		enum replay outcome;
 
 		/* Claimed, and its writer is about to complete it: next time. */
 		if (smp_load_acquire(&hit->ready) != tail + 1)
 			break;
-		if (!replay(slots, hit))
-			lost++;
+		outcome = replay(&session->slots, hit);
+		if (outcome != COUNTED) {
+			this_cpu_dec(session->totals->hits);
+			atomic64_dec(&session->threads.entries[hit->thread].hits);
+		}
+		if (outcome == LOST)
+			this_cpu_inc(session->totals->lost);
 		/* The entry is free only after it was read. */
 		smp_store_release(&deferred->tail, tail + 1);
 	}
-	return lost;
 }

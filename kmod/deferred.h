@@ -8,7 +8,7 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
-struct glassram_slots;
+struct glassram_session;
 
 /**
  * struct glassram_deferred_hit - one hit that waits for its slot
@@ -36,7 +36,7 @@ int glassram_deferred_init(struct glassram_deferred *deferred);
 void glassram_deferred_finish(struct glassram_deferred *deferred);
 bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long address, u32 epoch,
 			    u32 thread, u32 weight);
-u64 glassram_deferred_replay(struct glassram_deferred *deferred, struct glassram_slots *slots);
+void glassram_deferred_replay(struct glassram_session *session);
 u64 glassram_deferred_memory(void);
 
 #endif /* GLASSRAM_DEFERRED_H */

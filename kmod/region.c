@@ -159,7 +159,7 @@ static const char *name_of(struct table_builder *builder, struct vm_area_struct 
 	struct anon_vma_name *anon;
 
 	if (vma->vm_file) {
-		name = d_path(&vma->vm_file->f_path, builder->path, PATH_MAX);
+		name = d_path(file_user_path(vma->vm_file), builder->path, PATH_MAX);
 		return IS_ERR(name) ? "?" : name;
 	}
 	if (vma->vm_ops && vma->vm_ops->name)
@@ -214,7 +214,7 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 	int ret;
 
 	if (vma->vm_file) {
-		const struct inode *inode = file_inode(vma->vm_file);
+		const struct inode *inode = file_user_inode(vma->vm_file);
 
 		region.offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 		region.inode = inode->i_ino;

@@ -210,7 +210,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 {
 	u64 generation = session->regions.generation, growth = session->slots.generation;
 	u32 registered = 0;
-	u64 armed = 0, lost;
+	u64 armed = 0;
 	bool rescan;
 	int ret;
 
@@ -240,9 +240,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	ret = glassram_protect_scan(session, work, true, &armed);
 #endif
 	WRITE_ONCE(session->stale, session->stale & ~GLASSRAM_STALE_SLOTS);
-	lost = glassram_deferred_replay(&session->deferred, &session->slots);
-	if (lost)
-		this_cpu_add(session->totals->lost, lost);
+	glassram_deferred_replay(session);
 
 	session->armed += armed;
 	session->armed_last = armed;

@@ -151,7 +151,7 @@ static void fill_thread(struct glassram_thread *to, const struct glassram_thread
 		.tid = entry->tid,
 		.tgid = entry->tgid,
 		.start_ns = entry->start_time,
-		.hits = READ_ONCE(entry->hits),
+		.hits = atomic64_read(&entry->hits),
 		.last_epoch = last_epoch,
 	};
 	memcpy(to->comm, entry->comm, sizeof(to->comm));

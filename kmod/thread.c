@@ -64,7 +64,7 @@ u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch)
 		} else if (entry->tid != task->pid || entry->start_time != task->start_time) {
 			continue;
 		}
-		WRITE_ONCE(entry->hits, entry->hits + 1);
+		atomic64_inc(&entry->hits);
 		if (entry->last_epoch != epoch) {
 			memcpy(entry->comm, task->comm, TASK_COMM_LEN);
 			/* Tables show entries from their first epoch on. */

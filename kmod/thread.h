@@ -11,7 +11,7 @@
 #include <linux/glassram.h>
 
 /**
- * struct glassram_thread_entry - one thread slot; written by its own thread only
+ * struct glassram_thread_entry - one thread slot; filled by its own thread only
  * @tid: 0 while the slot is free
  * @tgid: its process
  * @start_time: task_struct.start_time; tells a reused tid from its predecessor
@@ -23,7 +23,7 @@ struct glassram_thread_entry {
 	pid_t tid;
 	pid_t tgid;
 	u64 start_time;
-	u64 hits;
+	atomic64_t hits;
 	u32 last_epoch;
 	char comm[TASK_COMM_LEN];
 };
