@@ -99,7 +99,15 @@ root_apt()
 # root_install PACKAGE...: with fresh package lists if the old ones name what is gone.
 root_install()
 {
-	root_apt -y install "$@" || { root_apt update && root_apt -y install "$@"; }
+	if [ -e "$STAMPS/install.begun" ]; then
+		# What an interrupted run left half done; some of it waits for what it did not unpack.
+		root_apt --configure || true
+		root_apt -y -f install || return
+	fi
+	touch "$STAMPS/install.begun"
+	root_apt -y install "$@" || { root_apt update && root_apt -y install "$@"; } || return
+	root_apt clean
+	rm -f "$STAMPS/install.begun"
 }
 
 apt_failed()
@@ -159,17 +167,12 @@ setup_packages()
 	mapfile -t packages < <(missing_packages)
 	[ ${#packages[@]} -gt 0 ] || return 0
 	check_space 4000 "$CACHE"
-	# What an interrupted run left half done.
-	[ ! -e "$STAMPS/packages.begun" ] || { root_apt --configure && root_apt -y -f install; } || apt_failed "cannot mend the root"
-	touch "$STAMPS/packages.begun"
 	root_install "${packages[@]}" || apt_failed "cannot install the packages of the root"
-	root_apt clean
 	chroot "$ROOT" /bin/sh -c '
 		getent group glassram >/dev/null || groupadd --system glassram
 		id glass >/dev/null 2>&1 || useradd --no-create-home --home-dir /home/glass --shell /bin/bash --groups glassram glass
 		id nobody2 >/dev/null 2>&1 || useradd --no-create-home --shell /bin/bash nobody2' ||
 		die "cannot make the users of the root"
-	rm -f "$STAMPS/packages.begun"
 	printf '%s\n' "${packages[@]}" >>"$STAMPS/packages"
 }
 
@@ -184,10 +187,7 @@ setup_kernels()
 		[ -n "$package" ] ||
 			die "no kernel package matches '$pattern' (row $row of tests/lab/kernels): the mirror has moved on, edit the row"
 		release=${package#linux-image-}
-		touch "$STAMPS/packages.begun"
 		root_install -t "$suite" "$package" "linux-headers-$release" || apt_failed "cannot install kernel $release"
-		root_apt clean
-		rm -f "$STAMPS/packages.begun"
 		stamp "kernel-$row" "$release"
 	done < <(kernel_rows)
 }
