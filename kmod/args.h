@@ -10,14 +10,14 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
-/*
- * Copy an argument structure in; yields its user size, or a negative errno.
- * @user: __user pointer. @args: pointer to the kernel's structure.
+/**
+ * glassram_args_get() - copy an argument structure in
+ * @user: the caller's structure
+ * @args: filled
+ * @size: sizeof(*@args)
+ * Return: the caller's size, which is at least @size; -EINVAL, -E2BIG, -EFAULT.
  */
-#define glassram_args_get(user, args) \
-	__glassram_args_get(user, args, sizeof(*(args)))
-
-static inline long __glassram_args_get(const void __user *user, void *args, size_t size)
+static inline long glassram_args_get(const void __user *user, void *args, size_t size)
 {
 	u32 user_size;
 	int ret;
@@ -37,8 +37,16 @@ static inline long __glassram_args_get(const void __user *user, void *args, size
 	return user_size;
 }
 
-/* Copy results back; what a longer caller has behind them stays as it is. */
-#define glassram_args_put(user, args) \
-	(copy_to_user(user, args, sizeof(*(args))) ? -EFAULT : 0)
+/**
+ * glassram_args_put() - copy results back
+ * @user: the caller's structure; what a longer one has behind ours stays
+ * @args: results
+ * @size: sizeof(*@args)
+ * Return: 0 or -EFAULT.
+ */
+static inline int glassram_args_put(void __user *user, const void *args, size_t size)
+{
+	return copy_to_user(user, args, size) ? -EFAULT : 0;
+}
 
 #endif /* GLASSRAM_ARGS_H */

@@ -62,7 +62,7 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long ad
 	hit->epoch = epoch;
 	hit->thread = thread;
 	hit->weight = weight;
-	smp_store_release(&hit->ready, (u32)head + 1);
+	smp_store_release(&hit->ready, (u32)head + 1); /* the entry is complete */
 	return true;
 }
 

@@ -17,7 +17,7 @@ static long query(void __user *user)
 	struct glassram_query args;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags)
@@ -33,7 +33,7 @@ static long query(void __user *user)
 		.sessions = glassram_session_count(),
 		.policies = glassram_policy_count(),
 	};
-	return glassram_args_put(user, &args);
+	return glassram_args_put(user, &args, sizeof(args));
 }
 
 static long attach(void __user *user)
@@ -41,7 +41,7 @@ static long attach(void __user *user)
 	struct glassram_attach args;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || args.pad)

@@ -185,13 +185,17 @@ int glassram_protect_scan(struct glassram_session *session, struct glassram_work
 			ret = nr;
 			break;
 		}
+		if (nr > RANGES_PER_SCAN) {
+			ret = -EXDEV;
+			break;
+		}
 		if (copy_from_user(&walk_end, work->args + offsetof(struct pm_scan_arg, walk_end),
 				   sizeof(walk_end)) ||
-		    copy_from_user(ranges, list, min_t(long, nr, RANGES_PER_SCAN) * sizeof(*ranges))) {
+		    copy_from_user(ranges, list, nr * sizeof(*ranges))) {
 			ret = -EFAULT;
 			break;
 		}
-		if (nr > RANGES_PER_SCAN || walk_end <= at || walk_end > end) {
+		if (walk_end <= at || walk_end > end) {
 			ret = fatal_signal_pending(current) ? -EINTR : -EXDEV;
 			break;
 		}

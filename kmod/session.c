@@ -261,7 +261,7 @@ static long ioctl_advance(struct glassram_session *session, void __user *user)
 	u64 begin;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags & ~GLASSRAM_ADVANCE_VALID_FLAGS || args.pad)
@@ -294,7 +294,7 @@ static long ioctl_advance(struct glassram_session *session, void __user *user)
 	update_control(session);
 	wake_up_interruptible_poll(&session->wait, EPOLLIN);
 	if (!ret || ret == -ENOMEM)
-		ret = glassram_args_put(user, &args) ?: ret;
+		ret = glassram_args_put(user, &args, sizeof(args)) ?: ret;
 unlock:
 	mutex_unlock(&session->lock);
 	return ret;
@@ -305,7 +305,7 @@ static long ioctl_options(struct glassram_session *session, void __user *user)
 	struct glassram_options args;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS || args.pad)
@@ -329,7 +329,7 @@ static long ioctl_options(struct glassram_session *session, void __user *user)
 	args.flags = 0;
 	args.rate_hz = session->rate_hz;
 	glassram_policy_name(session, args.policy);
-	return glassram_args_put(user, &args);
+	return glassram_args_put(user, &args, sizeof(args));
 }
 
 static long session_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -76,7 +76,7 @@ struct glassram_session {
 	struct glassram_policy_ops __rcu *policy;
 	struct list_head policy_link;
 
-	struct mutex lock;
+	struct mutex lock; /* all ioctls of the session, one at a time */
 	struct glassram_slots slots;
 	struct glassram_region_table regions;
 	struct glassram_thread_table threads;

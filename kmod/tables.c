@@ -57,7 +57,7 @@ static long counters(struct glassram_session *session, void __user *user)
 	u32 room;
 	int fd;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || (!args.columns && args.nr_columns))
@@ -68,7 +68,7 @@ static long counters(struct glassram_session *session, void __user *user)
 	args.generation = session->slots.generation;
 	args.bytes = (u64)session->slots.capacity * GLASSRAM_NR_COLUMNS * PAGE_SIZE;
 	/* Before the fd exists, so that nothing can fail after it does. */
-	ret = glassram_args_put(user, &args);
+	ret = glassram_args_put(user, &args, sizeof(args));
 	if (ret)
 		return ret;
 	if (room < GLASSRAM_NR_COLUMNS)
@@ -88,7 +88,7 @@ static long regions(struct glassram_session *session, void __user *user)
 	long ret;
 	u32 i;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags)
@@ -97,7 +97,7 @@ static long regions(struct glassram_session *session, void __user *user)
 	args.nr_regions = table->nr_regions;
 	args.names_len = table->names_len;
 	args.generation = table->generation;
-	ret = glassram_args_put(user, &args);
+	ret = glassram_args_put(user, &args, sizeof(args));
 	if (ret)
 		return ret;
 	if (!fits)
@@ -121,14 +121,14 @@ static long blocks(struct glassram_session *session, void __user *user)
 	long ret;
 	u32 i;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || args.pad)
 		return -EINVAL;
 	fits = args.nr_blocks >= slots->nr_blocks;
 	args.nr_blocks = slots->nr_blocks;
-	ret = glassram_args_put(user, &args);
+	ret = glassram_args_put(user, &args, sizeof(args));
 	if (ret)
 		return ret;
 	if (!fits)
@@ -168,25 +168,27 @@ static long threads(struct glassram_session *session, void __user *user)
 	u32 slot, last_epoch, room, nr = 0;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || args.pad)
 		return -EINVAL;
 	room = args.nr_threads;
 	to = u64_to_user_ptr(args.threads);
+	/* An entry is complete once it has an epoch: pairs with the hook's release. */
 	for (slot = 1; slot < GLASSRAM_MAX_THREADS; slot++)
-		nr += !!smp_load_acquire(&entries[slot].last_epoch);
+		if (smp_load_acquire(&entries[slot].last_epoch)) /* as above */
+			nr++;
 	glassram_tables_totals(session, &totals);
 	args.overflow = totals.thread_overflow;
 	args.nr_threads = nr;
 	if (room < nr) {
-		ret = glassram_args_put(user, &args);
+		ret = glassram_args_put(user, &args, sizeof(args));
 		return ret ?: -ENOSPC;
 	}
 	nr = 0;
 	for (slot = 1; slot < GLASSRAM_MAX_THREADS && nr < room; slot++) {
-		last_epoch = smp_load_acquire(&entries[slot].last_epoch);
+		last_epoch = smp_load_acquire(&entries[slot].last_epoch); /* as above */
 		if (!last_epoch)
 			continue;
 		fill_thread(&thread, &entries[slot], slot, last_epoch);
@@ -195,7 +197,7 @@ static long threads(struct glassram_session *session, void __user *user)
 	}
 	/* New ones may have come while copying; they are shown if there is room. */
 	args.nr_threads = nr;
-	return glassram_args_put(user, &args);
+	return glassram_args_put(user, &args, sizeof(args));
 }
 
 static long stats(struct glassram_session *session, void __user *user)
@@ -204,7 +206,7 @@ static long stats(struct glassram_session *session, void __user *user)
 	struct glassram_stats args;
 	long ret;
 
-	ret = glassram_args_get(user, &args);
+	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || args.pad)
@@ -232,7 +234,7 @@ static long stats(struct glassram_session *session, void __user *user)
 		.threads = atomic_read(&session->threads.used),
 	};
 	WRITE_ONCE(session->stats_epoch, session->epoch);
-	return glassram_args_put(user, &args);
+	return glassram_args_put(user, &args, sizeof(args));
 }
 
 /**
