@@ -88,12 +88,19 @@ static __always_inline void count_write(struct glassram_session *session,
 	address = page_start(vma, address);
 	i = glassram_slot_of(address);
 	block = glassram_slots_lookup(&session->slots, address);
-	if (likely(block) &&
-	    (s32)(READ_ONCE(block->column[GLASSRAM_STAMP][i]) - epoch) >= 0) {
-		/* Not the retry of a fault, but a second one in flight. */
-		if (!(flags & FAULT_FLAG_TRIED))
+	if (likely(block)) {
+		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+
+		/*
+		 * Counted since it was armed, and armed still: another fault is
+		 * in flight. (Or this one is retried.)
+		 */
+		if (unlikely(stamp >= GLASSRAM_FIRST_EPOCH &&
+			     (s32)(stamp - READ_ONCE(block->armed[i])) >= 0 &&
+			     !(flags & FAULT_FLAG_TRIED)))
 			set_bit(i, block->raced);
-		return;
+		if ((s32)(stamp - epoch) >= 0)
+			return;
 	}
 	/* A retry was deferred already when it came by first. */
 	if (unlikely(!block) && (flags & FAULT_FLAG_TRIED))
@@ -128,6 +135,7 @@ static __always_inline void count_write(struct glassram_session *session,
 		atomic_add(weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
 	} else {
 		if (!glassram_deferred_push(&session->deferred, address, epoch, thread, weight)) {
+			atomic64_dec(&session->threads.entries[thread].hits);
 			this_cpu_inc(session->totals->lost);
 			return;
 		}

@@ -29,8 +29,9 @@
  * One page was found written and is armed again. Self-check: since it was armed
  * before, there must have been a hit. Exempt are chunks with a read fault since
  * (the page may have been dropped and read anew: not written, yet WRITTEN), and
- * pages with two faults in flight: the second may store after ADVANCE has armed
- * the page again; that write is counted here.
+ * pages with two faults in flight: the slower may store after ADVANCE has armed
+ * the page again, which unarms it without passing the hook; that write is
+ * counted here.
  */
 static void armed_page(struct glassram_session *session, struct glassram_slot_block *block,
 		       unsigned int i, u32 epoch)
@@ -38,7 +39,7 @@ static void armed_page(struct glassram_session *session, struct glassram_slot_bl
 	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
 	u32 before = block->armed[i], seen = READ_ONCE(*stamp);
 
-	block->armed[i] = epoch;
+	WRITE_ONCE(block->armed[i], epoch);
 	if (!before) {
 		session->slots.nr_pages++;
 		if (!seen)

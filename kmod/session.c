@@ -99,8 +99,12 @@ static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm
 	struct glassram_session *session =
 		container_of(notifier, struct glassram_session, notifier);
 
-	/* Also called while we unregister; then nobody looks any more. */
-	cmpxchg(&session->state, GLASSRAM_STATE_LIVE, GLASSRAM_STATE_ENDED);
+	struct glassram_control *control = page_address(session->control_page);
+
+	/* Also called while we unregister: for whoever kept the control page. */
+	if (cmpxchg(&session->state, GLASSRAM_STATE_LIVE, GLASSRAM_STATE_ENDED) ==
+	    GLASSRAM_STATE_LIVE)
+		WRITE_ONCE(control->state, GLASSRAM_STATE_ENDED);
 	wake_up_interruptible_poll(&session->wait, EPOLLHUP);
 }
 

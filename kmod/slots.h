@@ -27,11 +27,12 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  * @start: first address
  * @index: place in the table of blocks; first slot / GLASSRAM_BLOCK_SLOTS
  * @column: the block's page of each column, kernel address; hook
- * @armed: epoch that was opened when the page was last armed, 0 if never
+ * @armed: epoch that was opened when the page was last armed, 0 if never; the
+ *	hook reads it
  * @refilled: epoch of the last read fault in each chunk: a page there may have
  *	been dropped and populated anew, which PAGEMAP_SCAN takes for a write; hook
- * @raced: pages for which two faults were in flight in one epoch; the second
- *	may store after the page was armed again, without a fault of its own; hook
+ * @raced: pages for which two faults were in flight at once; the slower one may
+ *	store after the page was armed again, without a new fault; hook
  */
 struct glassram_slot_block {
 	unsigned long start;
