@@ -68,6 +68,14 @@ static __always_inline bool claim(u32 *stamp, u32 epoch)
 	return true;
 }
 
+/* Leave a chunk out of this epoch's self-check: see armed_page(). */
+static __always_inline void exempt_chunk(struct glassram_session *session,
+					 struct glassram_slot_block *block, unsigned long address)
+{
+	WRITE_ONCE(block->exempt[(address - block->start) >> GLASSRAM_CHUNK_SHIFT],
+		   READ_ONCE(session->epoch));
+}
+
 static __always_inline void count_write(struct glassram_session *session,
 					struct vm_area_struct *vma, unsigned long address,
 					unsigned int flags)
@@ -111,6 +119,9 @@ static __always_inline void count_write(struct glassram_session *session,
 		weight = glassram_policy_weight(policy, address, flags,
 						block ? block->column[GLASSRAM_HITS][i] : 0);
 		if (!weight) {
+			/* It will be found written without a hit, and that is explained. */
+			if (block)
+				exempt_chunk(session, block, address);
 			this_cpu_inc(session->totals->rejected);
 			return;
 		}
@@ -151,8 +162,7 @@ static __always_inline void note_refill(struct glassram_session *session, unsign
 	struct glassram_slot_block *block = glassram_slots_lookup(&session->slots, address);
 
 	if (block)
-		WRITE_ONCE(block->refilled[(address - block->start) >> GLASSRAM_CHUNK_SHIFT],
-			   READ_ONCE(session->epoch));
+		exempt_chunk(session, block, address);
 }
 
 static void notrace fault_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,

@@ -28,10 +28,10 @@
 /*
  * One page was found written and is armed again. Self-check: since it was armed
  * before, there must have been a hit. Exempt are chunks with a read fault since
- * (the page may have been dropped and read anew: not written, yet WRITTEN), and
- * pages with two faults in flight: the slower may store after ADVANCE has armed
- * the page again, which unarms it without passing the hook; that write is
- * counted here.
+ * (the page may have been dropped and read anew: not written, yet WRITTEN) or a
+ * write that the policy rejected, and pages with two faults in flight: the
+ * slower may store after ADVANCE has armed the page again, which unarms it
+ * without passing the hook; that write is counted here.
  */
 static void armed_page(struct glassram_session *session, struct glassram_slot_block *block,
 		       unsigned int i, u32 epoch)
@@ -48,7 +48,7 @@ static void armed_page(struct glassram_session *session, struct glassram_slot_bl
 	}
 	if (likely((s32)(seen - before) >= 0))
 		return;
-	if ((s32)(READ_ONCE(block->refilled[i * GLASSRAM_BLOCK_CHUNKS / GLASSRAM_BLOCK_SLOTS]) -
+	if ((s32)(READ_ONCE(block->exempt[i * GLASSRAM_BLOCK_CHUNKS / GLASSRAM_BLOCK_SLOTS]) -
 		  before) >= 0)
 		return;
 	if (test_and_clear_bit(i, block->raced)) {

@@ -18,7 +18,7 @@ static_assert(BIT(GLASSRAM_BLOCK_SHIFT - PAGE_SHIFT) == GLASSRAM_BLOCK_SLOTS);
 
 enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
 
-/* Read faults are noted for chunks of this size, that of a transparent huge page. */
+/* Exemptions from the self-check hold for chunks of this size, that of a transparent huge page. */
 #define GLASSRAM_CHUNK_SHIFT 21
 #define GLASSRAM_BLOCK_CHUNKS (GLASSRAM_BLOCK_BYTES >> GLASSRAM_CHUNK_SHIFT)
 
@@ -29,8 +29,9 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  * @column: the block's page of each column, kernel address; hook
  * @armed: epoch that was opened when the page was last armed, 0 if never; the
  *	hook reads it
- * @refilled: epoch of the last read fault in each chunk: a page there may have
- *	been dropped and populated anew, which PAGEMAP_SCAN takes for a write; hook
+ * @exempt: epoch of the last read fault or rejected write in each chunk: a page
+ *	there may have been dropped and populated anew, which PAGEMAP_SCAN takes for
+ *	a write, or written without a hit because the policy said so; hook
  * @raced: pages for which two faults were in flight at once; the slower one may
  *	store after the page was armed again, without a new fault; hook
  */
@@ -39,7 +40,7 @@ struct glassram_slot_block {
 	u32 index;
 	u32 *column[GLASSRAM_NR_COLUMNS];
 	u32 *armed;
-	u32 refilled[GLASSRAM_BLOCK_CHUNKS];
+	u32 exempt[GLASSRAM_BLOCK_CHUNKS];
 	DECLARE_BITMAP(raced, GLASSRAM_BLOCK_SLOTS);
 };
 
