@@ -120,6 +120,8 @@ static enum glassram_error no_process(pid_t pid)
 
 enum glassram_error gr_explain_attach(int err, pid_t pid)
 {
+	char enabled[8];
+
 	switch (err) {
 	case ESRCH:
 	case ENOENT:
@@ -128,6 +130,12 @@ enum glassram_error gr_explain_attach(int err, pid_t pid)
 		return gr_fail(GLASSRAM_ERR_ENDED, "process %d started another program (exec) while it was being attached: try again",
 			       pid);
 	case EBUSY:
+		/* The module's hook cannot be switched off while it is in use, so
+		 * this being off means that it could not be switched on.
+		 */
+		if (!gr_read_file("/proc/sys/kernel/ftrace_enabled", enabled, sizeof(enabled)) &&
+		    enabled[0] == '0')
+			return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, "the kernel's function tracer is switched off, and the module counts with it: `sudo sysctl kernel.ftrace_enabled=1`");
 		return gr_fail(GLASSRAM_ERR_BUSY, "process %d is watched already, and one client at a time may: close the other glassview or glassctl first",
 			       pid);
 	case EOPNOTSUPP:

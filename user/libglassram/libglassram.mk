@@ -7,7 +7,7 @@ LIBGLASSRAM_LIBS	:= -lbpf -lpthread
 LIBGLASSRAM_SOURCES	:= $(sort $(wildcard user/libglassram/*.c))
 LIBGLASSRAM_OBJECTS	:= $(LIBGLASSRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 
-USER_TARGETS += $(BUILD)/libglassram.a $(BUILD)/libglassram.so $(BUILD)/libglassram.pc
+USER_TARGETS += $(BUILD)/libglassram.a $(BUILD)/libglassram.so
 
 $(BUILD)/obj/user/libglassram/%.o: user/libglassram/%.c
 	@mkdir -p $(@D)
@@ -24,10 +24,5 @@ $(BUILD)/$(LIBGLASSRAM_SONAME): $(LIBGLASSRAM_OBJECTS) user/libglassram/glassram
 
 $(BUILD)/libglassram.so: $(BUILD)/$(LIBGLASSRAM_SONAME)
 	ln -sf $(<F) $@
-
-LIBDIR ?= $(PREFIX)/lib
-$(BUILD)/libglassram.pc: user/libglassram/libglassram.pc.in Makefile
-	@mkdir -p $(@D)
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 -include $(LIBGLASSRAM_OBJECTS:.o=.d)

@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# lib_glassctl.sh: glassctl, and the client of the documentation, against a live python3.
+# Prints TAP. Weak: the threads' names are those that python3 gives them by itself.
+set -u
+GLASSCTL=${GLASSCTL:-build/glassctl}
+CLIENT=${CLIENT:-build/docs/client}
+results=0 bad=0
+
+# check NAME CMD...: one TAP line; CMD's output is shown when it fails.
+check()
+{
+	local name=$1 output
+	shift
+	results=$((results + 1))
+	if output=$("$@" 2>&1); then
+		echo "ok $results $name"
+	else
+		printf '%s\n' "$output" | sed 's/^/# /'
+		echo "not ok $results $name"
+		bad=$((bad + 1))
+	fi
+}
+
+# says TEXT STATUS CMD...: CMD ends with STATUS and says TEXT in one line on stderr.
+says()
+{
+	local text=$1 status=$2 output rc=0
+	shift 2
+	output=$("$@" 2>&1 >/dev/null) || rc=$?
+	printf '%s (%d)\n' "$output" $rc
+	[ $rc -eq "$status" ] && [ "$(wc -l <<<"$output")" -eq 1 ] && grep -qF -- "$text" <<<"$output"
+}
+
+target()
+{
+	exec python3 -c '
+import os, threading, time
+area = bytearray(64 * 4096)
+def write():
+    while True:
+        for page in range(0, len(area), 4096):
+            area[page] = (area[page] + 1) & 255
+        time.sleep(0.01)
+threading.Thread(target=write, daemon=True).start()
+print("ready", flush=True)
+time.sleep(1000)'
+}
+
+coproc TARGET { target; }
+read -r -u "${TARGET[0]}" _
+pid=$TARGET_PID
+
+regions()
+{
+	"$GLASSCTL" --json --seconds 1 regions "$pid" >/tmp/regions.json || return
+	jq -e --argjson pid "$pid" '.pid == $pid
+		and ([.regions[].hits] | add) > 64
+		and ([.regions[].written_pages] | add) >= 64
+		and all(.regions[]; .start < .end and .written_pages <= .pages)
+		and any(.regions[]; .name == "[heap]" and .watched)
+		and any(.regions[]; .name == "[vdso]" and (.watched | not) and .refusal != "")' \
+		/tmp/regions.json || { cat /tmp/regions.json; return 1; }
+}
+
+threads()
+{
+	"$GLASSCTL" --json --seconds 1 threads "$pid" >/tmp/threads.json || return
+	jq -e --argjson pid "$pid" '.overflow == 0 and any(.threads[];
+		.tgid == $pid and .tid != $pid and .hits > 64 and (.comm | length) > 0)' /tmp/threads.json ||
+		{ cat /tmp/threads.json; return 1; }
+}
+
+stats()
+{
+	"$GLASSCTL" --json --seconds 1 --rate 20 stats "$pid" >/tmp/stats.json || return
+	jq -e '.state == "live" and .hits > 64 and .lost == 0 and .unexplained == 0
+		and .epoch >= 10 and .pages > 100 and .regions > 10' /tmp/stats.json ||
+		{ cat /tmp/stats.json; return 1; }
+}
+
+# Without --json the same commands print a table with a heading.
+tables()
+{
+	"$GLASSCTL" --seconds 0.2 regions "$pid" | head -1 | grep -q '^ADDRESS .*HITS' &&
+		"$GLASSCTL" --seconds 0.2 threads "$pid" | grep -q "[0-9]  " &&
+		"$GLASSCTL" --seconds 0.2 stats "$pid" | grep -q '^unexplained  *0 '
+}
+
+# Ctrl-C prints what there is, at once.
+interrupted()
+{
+	local child output=/tmp/interrupted.json
+	"$GLASSCTL" --json --seconds 300 stats "$pid" >$output &
+	child=$!
+	sleep 1
+	kill -TERM $child
+	wait $child && jq -e '.state == "live" and .epoch >= 2' $output
+}
+
+busy()
+{
+	local first status=0
+	"$GLASSCTL" --seconds 300 stats "$pid" >/dev/null &
+	first=$!
+	sleep 1
+	says "is watched already" 1 "$GLASSCTL" stats "$pid" || status=1
+	kill -TERM $first
+	wait $first
+	return $status
+}
+
+doctor()
+{
+	"$GLASSCTL" doctor --json >/tmp/doctor.json || { cat /tmp/doctor.json; return 1; }
+	jq -e '.ok and ([.checks[] | select(.required and .verdict != "ok")] | length) == 0
+		and any(.checks[]; .name == "policies" and .verdict == "ok")' /tmp/doctor.json
+}
+
+as_member()
+{
+	setpriv --reuid=glass --regid=glass --init-groups \
+		bash -c 'sleep 100 & "$1" --json -s 0 stats $!; status=$?; kill $!; exit $status' _ "$GLASSCTL"
+}
+
+as_user()
+{
+	local user=$1
+	shift
+	setpriv --reuid="$user" --regid="$user" --init-groups "$@"
+}
+
+client()
+{
+	"$CLIENT" "$pid" >/tmp/client || { cat /tmp/client; return 1; }
+	cat /tmp/client
+	[[ $(cat /tmp/client) =~ ^epoch\ ([0-9]+):\ ([0-9]+)\ pages\ written$ ]] &&
+		[ "${BASH_REMATCH[2]}" -ge 64 ]
+}
+
+ended()
+{
+	sleep 1000 &
+	local victim=$!
+	{ sleep 1; kill -KILL $victim; } &
+	"$GLASSCTL" --json --seconds 60 stats $victim >/tmp/ended.json 2>/tmp/ended.err
+	local status=$?
+	wait
+	cat /tmp/ended.json /tmp/ended.err
+	[ $status -eq 0 ] && grep -q 'ended while it was watched' /tmp/ended.err &&
+		jq -e '.state == "ended"' /tmp/ended.json
+}
+
+check "regions, as JSON" regions
+check "threads, as JSON" threads
+check "stats, as JSON" stats
+check "tables" tables
+check "a signal prints what there is" interrupted
+check "a second client is refused in one line" busy
+check "doctor finds nothing missing here" doctor
+check "a member of the group watches its own process" as_member
+check "and not root's" says "belongs to root (uid 0)" 1 as_user glass "$GLASSCTL" stats "$pid"
+check "who is in no group is told how to join" says "usermod -aG glassram nobody2" 1 \
+	as_user nobody2 "$GLASSCTL" stats "$pid"
+check "a kernel thread is refused" says "is a kernel thread" 1 "$GLASSCTL" stats 2
+check "no such process" says "there is no process 4194303" 1 "$GLASSCTL" stats 4194303
+check "a target that ends is told" ended
+check "the client of the documentation counts pages" client
+check "and has at most 40 lines" test "$(wc -l <docs/client.c)" -le 40
+kill "$pid"
+echo "1..$results"
+[ $bad -eq 0 ]

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Policies, really loaded: what they count, and what a refusal says.
+ */
+#define _GNU_SOURCE
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib_target.h"
+
+#include "kselftest_harness.h"
+
+#define POLICIES "build/bpf/"
+#define TEST_POLICIES "build/tests/kselftest/"
+
+#define LOADED(spec, ret) ASSERT_EQ(glassram_policy_load(spec, ret), GLASSRAM_OK) \
+	TH_LOG("%s", glassram_error_message())
+
+#define MESSAGE_HAS(text) ASSERT_NE(strstr(glassram_error_message(), text), NULL) \
+	TH_LOG("message: %s", glassram_error_message())
+
+FIXTURE(policy)
+{
+	struct target t;
+	struct glassram_session *s;
+	struct glassram_columns columns;
+	struct glassram_layout layout;
+	uint64_t first;
+	uint64_t second;
+};
+
+FIXTURE_SETUP(policy)
+{
+	ASSERT_EQ(lib_target_start(&self->t), 0);
+	self->first = lib_target_area(&self->t, 0);
+	self->second = lib_target_area(&self->t, 1);
+	ASSERT_EQ(glassram_attach(self->t.pid, NULL, &self->s), GLASSRAM_OK)
+		TH_LOG("%s", glassram_error_message());
+	ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+	ASSERT_EQ(glassram_columns_init(self->s, &self->columns), GLASSRAM_OK);
+	ASSERT_EQ(glassram_layout_init(self->s, &self->layout), GLASSRAM_OK);
+}
+
+FIXTURE_TEARDOWN(policy)
+{
+	glassram_layout_finish(&self->layout);
+	glassram_columns_finish(&self->columns);
+	glassram_detach(self->s);
+	target_kill(&self->t);
+}
+
+static uint64_t hits(FIXTURE_DATA(policy) *self, uint64_t address, unsigned long pages)
+{
+	return lib_sum_hits(&self->columns, &self->layout, address, pages);
+}
+
+TEST_F(policy, default_counts_every_write)
+{
+	struct glassram_policy *policy;
+	struct glassram_options options;
+	struct glassram_query query;
+	struct glassram_stats stats;
+
+	LOADED(POLICIES "default.bpf.o", &policy);
+	ASSERT_EQ(strncmp(glassram_policy_name(policy), "default-", 8), 0);
+	ASSERT_EQ(glassram_query(&query), GLASSRAM_OK);
+	ASSERT_EQ(query.policies, 1);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(glassram_get_options(self->s, &options), GLASSRAM_OK);
+	ASSERT_STREQ(options.policy, glassram_policy_name(policy));
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 5), 0);
+	ASSERT_EQ(lib_target_write(&self->t, 1, self->second, 6), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 5);
+	ASSERT_EQ(hits(self, self->second, LIB_AREA_PAGES), 6);
+	ASSERT_EQ(glassram_stats(self->s, &stats), GLASSRAM_OK);
+	ASSERT_EQ(stats.rejected, 0);
+	glassram_policy_unload(policy);
+	ASSERT_EQ(glassram_query(&query), GLASSRAM_OK);
+	ASSERT_EQ(query.policies, 0);
+}
+
+TEST_F(policy, comm_counts_only_threads_with_the_prefix)
+{
+	struct glassram_policy *policy;
+	struct glassram_stats stats;
+
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=work", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 5), 0);
+	ASSERT_EQ(lib_target_write(&self->t, 1, self->second, 6), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 5);
+	ASSERT_EQ(hits(self, self->second, LIB_AREA_PAGES), 0);
+	ASSERT_EQ(glassram_stats(self->s, &stats), GLASSRAM_OK);
+	ASSERT_GE(stats.rejected, 6);
+	ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+	ASSERT_EQ(glassram_stats(self->s, &stats), GLASSRAM_OK);
+	ASSERT_EQ(stats.unexplained, 0);
+	glassram_policy_unload(policy);
+}
+
+TEST_F(policy, comm_without_a_prefix_counts_all)
+{
+	struct glassram_policy *policy;
+
+	LOADED(POLICIES "comm.bpf.o", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 1, self->second, 6), 0);
+	ASSERT_EQ(hits(self, self->second, LIB_AREA_PAGES), 6);
+	glassram_policy_unload(policy);
+}
+
+/* The blind spot that bpf/comm.bpf.c warns of; if it ever closes, say so there. */
+TEST_F(policy, a_rejected_write_hides_the_next_one_of_its_epoch)
+{
+	struct glassram_policy *policy;
+
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=work", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 1, self->first, 4), 0);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 4), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 0);
+	ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 4), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 4);
+	glassram_policy_unload(policy);
+}
+
+TEST_F(policy, weight_and_owner_are_the_policys)
+{
+	struct glassram_policy *policy;
+	uint32_t slot;
+
+	LOADED(TEST_POLICIES "policy_numbers.bpf.o:heavy=0x64,whose=77", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 3), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 300);
+	slot = glassram_layout_slot(&self->layout, self->first);
+	ASSERT_EQ(self->columns.owner[slot], 77);
+	glassram_policy_unload(policy);
+}
+
+TEST_F(policy, an_owner_out_of_range_is_ignored)
+{
+	struct glassram_policy *policy;
+	uint32_t slot;
+
+	LOADED(TEST_POLICIES "policy_numbers.bpf.o:whose=16384", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 1), 0);
+	slot = glassram_layout_slot(&self->layout, self->first);
+	ASSERT_EQ(self->columns.hits[slot], 1);
+	ASSERT_NE(self->columns.owner[slot], 16384);
+	ASSERT_NE(self->columns.owner[slot], GLASSRAM_THREAD_NONE);
+	glassram_policy_unload(policy);
+}
+
+TEST_F(policy, unloading_a_bound_policy_counts_every_write_again)
+{
+	struct glassram_policy *policy;
+	struct glassram_options options;
+
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=nobody", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 4), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 0);
+	glassram_policy_unload(policy);
+	ASSERT_EQ(glassram_get_options(self->s, &options), GLASSRAM_OK);
+	ASSERT_STREQ(options.policy, "");
+	ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+	ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 4), 0);
+	ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 4);
+}
+
+TEST(one_file_can_be_loaded_twice)
+{
+	struct glassram_policy *one, *two;
+
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=a", &one);
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=b", &two);
+	ASSERT_NE(strcmp(glassram_policy_name(one), glassram_policy_name(two)), 0);
+	glassram_policy_unload(one);
+	glassram_policy_unload(two);
+	glassram_policy_unload(NULL);
+}
+
+TEST(the_verifiers_reason_is_told)
+{
+	struct glassram_policy *policy = (void *)1;
+
+	ASSERT_EQ(glassram_policy_load(TEST_POLICIES "policy_broken.bpf.o", &policy),
+		  GLASSRAM_ERR_POLICY) TH_LOG("%s", glassram_error_message());
+	TH_LOG("%s", glassram_error_message());
+	MESSAGE_HAS("policy_broken.bpf.o");
+	MESSAGE_HAS("invalid mem access 'scalar'");
+	MESSAGE_HAS("return *(volatile __u32 *)address;");
+	ASSERT_EQ(strchr(glassram_error_message(), '\n'), NULL);
+	ASSERT_EQ(policy, (void *)1);
+}
+
+TEST(what_cannot_be_set_is_told)
+{
+	struct glassram_policy *policy;
+
+	ASSERT_EQ(glassram_policy_load(POLICIES "comm.bpf.o:prefix=x", &policy),
+		  GLASSRAM_ERR_INVALID);
+	MESSAGE_HAS("no variable prefix");
+	ASSERT_EQ(glassram_policy_load(POLICIES "comm.bpf.o:comm_prefix=0123456789abcdef", &policy),
+		  GLASSRAM_ERR_INVALID);
+	MESSAGE_HAS("15 characters at most");
+	ASSERT_EQ(glassram_policy_load(TEST_POLICIES "policy_numbers.bpf.o:heavy=much", &policy),
+		  GLASSRAM_ERR_INVALID);
+	MESSAGE_HAS("\"much\" is not a number");
+	ASSERT_EQ(glassram_policy_load(TEST_POLICIES "policy_numbers.bpf.o:heavy=0x100000000",
+				       &policy), GLASSRAM_ERR_INVALID);
+	MESSAGE_HAS("too large");
+	ASSERT_EQ(glassram_policy_load(POLICIES "comm.bpf.o:comm_prefix", &policy),
+		  GLASSRAM_ERR_INVALID);
+	MESSAGE_HAS("NAME=VALUE");
+}
+
+TEST(not_a_policy)
+{
+	struct glassram_policy *policy;
+
+	ASSERT_EQ(glassram_policy_load("no/such.bpf.o", &policy), GLASSRAM_ERR_POLICY);
+	MESSAGE_HAS("no/such.bpf.o");
+	MESSAGE_HAS("make bpf");
+	ASSERT_EQ(glassram_policy_load("Makefile", &policy), GLASSRAM_ERR_POLICY);
+	MESSAGE_HAS("not a BPF object file");
+}
+
+TEST(without_capabilities)
+{
+	struct glassram_policy *policy;
+	gid_t group;
+
+	/* glass may open the device, and that is all */
+	ASSERT_NE(getgrnam("glassram"), NULL);
+	group = getgrnam("glassram")->gr_gid;
+	ASSERT_EQ(setgroups(1, &group), 0);
+	ASSERT_EQ(setuid(65534), 0);
+	ASSERT_EQ(glassram_policy_load(POLICIES "default.bpf.o", &policy),
+		  GLASSRAM_ERR_PERMISSION);
+	MESSAGE_HAS("CAP_BPF");
+	MESSAGE_HAS("sudo");
+}
+
+TEST_HARNESS_MAIN
