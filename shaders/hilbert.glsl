@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0 */
+/*
+ * The Hilbert curve, orders 1 to 16: the one definition, read as GLSL ES by the
+ * shaders and as C by <glassram/hilbert.h>. Only unsigned 32-bit arithmetic and
+ * no types but uint, so that both languages give the same bits.
+ *
+ * A curve of order n visits the 2^n x 2^n points once each, every step going to
+ * a direct neighbour, and each aligned run of 4^k indices fills one aligned
+ * square of side 2^k. Index 0 is at (0, 0), the last index at (2^n - 1, 0).
+ *
+ * How it works. Going down one level, a quadrant shows the same curve, possibly
+ * with x and y swapped (s) and possibly both complemented (c). With the bits x
+ * and y of one level, the orientation below it is
+ *
+ *	s' = (1 ^ x ^ y) s ^ c ^ !y
+ *	c' = (x ^ y) s ^ (1 ^ x ^ y) c ^ (x & !y)
+ *
+ * which is affine over GF(2). Affine maps can be composed in any grouping, so
+ * all 16 levels are done at once, one level to a bit, by four doubling steps
+ * (a parallel prefix) instead of a loop over the levels. The other direction is
+ * simpler still: there the digits are known, and s and c are prefix XORs.
+ *
+ * Weak: nothing checks its arguments. order must be 1 to 16, and bits above it
+ * give wrong results silently.
+ */
+#ifndef HILBERT_FUNCTION
+#define HILBERT_FUNCTION
+#endif
+
+/* Bits 0 to 15 moved to the even positions 0 to 30. */
+HILBERT_FUNCTION uint hilbert_spread(uint v)
+{
+	v = (v | (v << 8u)) & 0x00ff00ffu;
+	v = (v | (v << 4u)) & 0x0f0f0f0fu;
+	v = (v | (v << 2u)) & 0x33333333u;
+	return (v | (v << 1u)) & 0x55555555u;
+}
+
+/* The reverse: the even bits gathered into bits 0 to 15. */
+HILBERT_FUNCTION uint hilbert_gather(uint v)
+{
+	v = v & 0x55555555u;
+	v = (v | (v >> 1u)) & 0x33333333u;
+	v = (v | (v >> 2u)) & 0x0f0f0f0fu;
+	v = (v | (v >> 4u)) & 0x00ff00ffu;
+	return (v | (v >> 8u)) & 0x0000ffffu;
+}
+
+/* Bit k of the result: XOR of all bits above k. */
+HILBERT_FUNCTION uint hilbert_xor_above(uint v)
+{
+	v = v >> 1u;
+	v = v ^ (v >> 1u);
+	v = v ^ (v >> 2u);
+	v = v ^ (v >> 4u);
+	return v ^ (v >> 8u);
+}
+
+/*
+ * hilbert_index() - where along the curve the point (x, y) lies
+ * x, y: 0 to 2^order - 1
+ * order: 1 to 16
+ * Return: 0 to 4^order - 1.
+ */
+HILBERT_FUNCTION uint hilbert_index(uint x, uint y, uint order)
+{
+	/* The top level in bit 15: the levels below the curve's own are zero
+	 * and cannot reach upwards.
+	 */
+	uint unused = 16u - order;
+	uint bx = x << unused;
+	uint by = y << unused;
+	uint odd = bx ^ by;
+
+	/* Bit k: the map of the level above, s' = a s ^ b c ^ t, c' = d s ^ e c ^ u.
+	 * Zeros come in at the top, which is the start, s = c = 0.
+	 */
+	uint a = (~odd & 0xffffu) >> 1u;
+	uint b = 0x7fffu;
+	uint d = odd >> 1u;
+	uint e = a;
+	uint t = (~by & 0xffffu) >> 1u;
+	uint u = (bx & ~by) >> 1u;
+
+	for (uint step = 1u; step < 8u; step = step << 1u) {
+		uint ah = a >> step;
+		uint bh = b >> step;
+		uint dh = d >> step;
+		uint eh = e >> step;
+		uint th = t >> step;
+		uint uh = u >> step;
+		uint a0 = a;
+		uint d0 = d;
+
+		t = t ^ (a & th) ^ (b & uh);
+		u = u ^ (d & th) ^ (e & uh);
+		a = (a0 & ah) ^ (b & dh);
+		d = (d0 & ah) ^ (e & dh);
+		b = (a0 & bh) ^ (b & eh);
+		e = (d0 & bh) ^ (e & eh);
+	}
+	uint s = t ^ (a & (t >> 8u)) ^ (b & (u >> 8u));
+	uint c = u ^ (d & (t >> 8u)) ^ (e & (u >> 8u));
+
+	/* Seen in its own orientation, quadrant (x, y) has digit 3x ^ y. */
+	uint swapped = s & odd;
+	uint high = bx ^ swapped ^ c;
+
+	return ((hilbert_spread(high) << 1u) | hilbert_spread(odd)) >> (2u * unused);
+}
+
+/*
+ * hilbert_point() - the point at an index, the inverse of hilbert_index()
+ * index: 0 to 4^order - 1
+ * order: 1 to 16
+ * Return: x in the low 16 bits, y in the high 16.
+ */
+HILBERT_FUNCTION uint hilbert_point(uint index, uint order)
+{
+	uint unused = 16u - order;
+	uint digits = index << (2u * unused);
+	uint high = hilbert_gather(digits >> 1u);
+	uint odd = hilbert_gather(digits);
+	uint s = hilbert_xor_above(~(high ^ odd) & 0xffffu);
+	uint c = hilbert_xor_above(high & odd);
+	uint swapped = s & odd;
+	uint bx = high ^ swapped ^ c;
+	uint by = bx ^ odd;
+
+	return (bx >> unused) | ((by >> unused) << 16u);
+}
