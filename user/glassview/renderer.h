@@ -38,8 +38,18 @@ struct renderer *renderer_create(const char *shader_dir);
 void renderer_destroy(struct renderer *renderer);
 
 /**
+ * renderer_set_look() - what colours mean: "heat" (default), "thread", "age"
+ * @look: NAME of a file look_NAME.glsl in the shader directory
+ * Return: 0, or -1 with a one-line message printed.
+ */
+int renderer_set_look(struct renderer *renderer, const char *look);
+
+/**
  * renderer_draw() - draw one picture
- * @now: seconds, CLOCK_MONOTONIC; brightness (age) and the 4 Hz figures follow it
+ * @now: seconds, CLOCK_MONOTONIC; brightness (age) and the 4 Hz figures follow
+ *	it. With the same @now and unchanged counters the map and the figures are
+ *	the same again, pixel by pixel, into a target of the same size.
+ * Return: 0, or -1 with a one-line message printed.
  */
 int renderer_draw(struct renderer *renderer, const struct sink_target *target,
 		  const struct source_view *view, const struct mapper_textures *textures,

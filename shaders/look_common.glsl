@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every look may use. A look is one file look_NAME.glsl that defines
+ *
+ *	#define LOOK_OWNER	true if it wants to know the owner
+ *	vec3 look(float rate, float age, uint owner)
+ *
+ * rate: hits a second; age: seconds since the last hit; owner: thread slot of the
+ * first writer of that epoch. Pages without a hit never come here.
+ */
+uniform highp sampler2D palette; /* row 0: the rate scale, row 1: threads */
+uniform float rate_low; /* hits a second at the dark end of the scale */
+uniform float rate_high;
+
+vec3 palette_rate(float rate)
+{
+	float t = log(max(rate, rate_low) / rate_low) / log(rate_high / rate_low);
+
+	return texelFetch(palette, ivec2(int(min(t, 1.0) * 255.0 + 0.5), 0), 0).rgb;
+}
+
+vec3 palette_thread(uint owner)
+{
+	return texelFetch(palette, ivec2(int(owner & 255u), 1), 0).rgb;
+}
+
+/* 1 for a page written now, down to AGE_FLOOR after AGE_SECONDS. */
+float brightness(float age)
+{
+	return mix(1.0, AGE_FLOOR, clamp(age / AGE_SECONDS, 0.0, 1.0));
+}

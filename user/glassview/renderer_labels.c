@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Labels of areas on the map and in the gutter, and the line that says that
+ * nothing happens.
+ */
+#include "renderer_overlay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many areas are labelled in their place, so many by a line. */
+#define LABELS_INSIDE 6
+#define LABELS_MAX 16
+/* A still map needs an explanation after so many seconds. */
+#define QUIET_SECONDS 3.0
+
+struct candidate {
+	const struct map_area *area;
+	uint16_t index;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct map_area *area_a = ((const struct candidate *)a)->area;
+	const struct map_area *area_b = ((const struct candidate *)b)->area;
+
+	if (area_a->slots != area_b->slots)
+		return area_a->slots > area_b->slots ? -1 : 1;
+	return area_a->start < area_b->start ? -1 : area_a->start > area_b->start;
+}
+
+/* The largest areas that hold a page, largest first. */
+static size_t choose_areas(const struct overlay_input *input, struct candidate *ret_chosen)
+{
+	const struct map *map = input->map;
+	struct candidate *all = calloc(map->nr_areas + 1, sizeof(*all));
+	size_t nr = 0;
+
+	if (!all)
+		return 0;
+	for (size_t i = 0; i < map->nr_areas && i < UINT16_MAX; i++)
+		if (map->areas[i].slots && i < input->figures->nr_areas &&
+		    input->figures->areas[i].pages)
+			all[nr++] = (struct candidate){ &map->areas[i], (uint16_t)i };
+	qsort(all, nr, sizeof(*all), by_size);
+	if (nr > LABELS_MAX)
+		nr = LABELS_MAX;
+	memcpy(ret_chosen, all, nr * sizeof(*all));
+	free(all);
+	return nr;
+}
+
+/* Name and size in at most @width pixels; the size is never cut. */
+static void write_label(struct canvas *canvas, const struct map_area *area, int size, int width,
+			char *ret_string, size_t capacity)
+{
+	char bytes[16], name[MAP_NAME_LEN + 4];
+	int room;
+
+	figures_bytes(area->bytes, bytes, sizeof(bytes));
+	room = width - text_width(canvas->text, size, bytes) - text_width(canvas->text, size, " ");
+	text_fit(canvas->text, size, area->name, room, name, sizeof(name));
+	snprintf(ret_string, capacity, "%s %s", name, bytes);
+}
+
+static void draw_label(struct canvas *canvas, const struct overlay_input *input,
+		       const struct layout_label *label, const char *string, int pad)
+{
+	const struct layout_picture *p = input->picture;
+	float x = label->box.x;
+	float y = label->box.y + label->box.height / 2.0f;
+
+	if (label->place == LAYOUT_IN_MAP)
+		canvas_rect(canvas, label->box, palette_plate);
+	else if (label->lead_x < input->map_rect.x + input->map_rect.width)
+		canvas_disc(canvas, label->lead_x + 0.5f, label->lead_y + 0.5f, 2.5f * p->stroke,
+			    palette_text);
+	canvas_text(canvas, (int)x + pad, (int)y - (text_ascent(canvas->text, p->base) +
+						    text_descent(canvas->text, p->base)) / 2,
+		    p->base, CANVAS_LEFT, label->place == LAYOUT_IN_MAP ? palette_text : palette_dim,
+		    string);
+}
+
+static void draw_leader(struct canvas *canvas, const struct overlay_input *input,
+			const struct layout_label *label)
+{
+	const struct layout_picture *p = input->picture;
+	float y = label->box.y + label->box.height / 2.0f;
+	struct palette_color color = palette_outline;
+	struct palette_color shade = palette_plate;
+	float knee = input->map_rect.x + input->map_rect.width + p->gap / 2.0f;
+
+	/* A dark line under a light one is seen on any colour. */
+	canvas_line(canvas, label->lead_x, label->lead_y, knee, y, 3.0f * p->stroke, shade);
+	canvas_line(canvas, label->lead_x, label->lead_y, knee, y, 1.2f * p->stroke, color);
+	canvas_line(canvas, knee, y, label->box.x, y, 1.2f * p->stroke, color);
+}
+
+static void draw_quiet(struct canvas *canvas, const struct overlay_input *input)
+{
+	const struct layout_picture *p = input->picture;
+	const char *string = input->view->ended ? "the target has ended" :
+						  "nothing written in 3 s";
+	int height = text_ascent(canvas->text, p->large) + text_descent(canvas->text, p->large);
+	int width = text_width(canvas->text, p->large, string);
+	struct layout_rect box = {
+		input->map_rect.x + (input->map_rect.width - width) / 2 - p->gap,
+		input->map_rect.y + input->map_rect.height - 3 * height,
+		width + 2 * p->gap, height + p->gap,
+	};
+
+	if (!input->view->ended && input->figures->quiet < QUIET_SECONDS)
+		return;
+	canvas_rect(canvas, box, palette_plate);
+	canvas_frame(canvas, box, p->stroke, palette_outline);
+	canvas_text(canvas, box.x + box.width / 2, box.y + p->gap / 2, p->large, CANVAS_CENTER,
+		    palette_text, string);
+}
+
+void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *input)
+{
+	const struct layout_picture *p = input->picture;
+	struct candidate chosen[LABELS_MAX];
+	struct layout_label labels[LABELS_MAX];
+	char strings[LABELS_MAX][64];
+	size_t nr = choose_areas(input, chosen);
+	int pad = p->base / 3;
+	int height = text_ascent(canvas->text, p->base) + text_descent(canvas->text, p->base);
+	struct layout_rect gutter = input->picture->gutter;
+
+	/* The lines need some way to fan out before the first letter. */
+	gutter.x += 2 * p->gap;
+	gutter.width -= 2 * p->gap;
+	for (size_t i = 0; i < nr; i++) {
+		double x, y;
+
+		write_label(canvas, chosen[i].area, p->base, gutter.width - 2 * pad, strings[i],
+			    sizeof(strings[i]));
+		map_point(input->map, chosen[i].area->middle, &x, &y);
+		labels[i] = (struct layout_label){
+			.area = chosen[i].index,
+			.width = text_width(canvas->text, p->base, strings[i]) + 2 * pad,
+			.height = height + pad,
+			.anchor_x = input->map_rect.x + (int)(x * input->map_rect.width),
+			.anchor_y = input->map_rect.y + (int)(y * input->map_rect.height),
+			.may_inside = i < LABELS_INSIDE,
+		};
+	}
+	layout_labels(input->map_rect, gutter, &input->map->tiles, labels, nr);
+	for (size_t i = 0; i < nr; i++)
+		if (labels[i].place == LAYOUT_LEADER)
+			draw_leader(canvas, input, &labels[i]);
+	for (size_t i = 0; i < nr; i++)
+		if (labels[i].place != LAYOUT_HIDDEN)
+			draw_label(canvas, input, &labels[i], strings[i], pad);
+	draw_quiet(canvas, input);
+}
