@@ -230,7 +230,8 @@ static void unhook_work(struct work_struct *work)
  * @session: complete but for its slots; stays valid until
  *	glassram_fault_unwatch() and a grace period
  *
- * Return: 0; -EBUSY if the address space is watched already; an error of ftrace.
+ * Return: 0; -EBUSY if the address space is watched already; -EINTR when killed;
+ * an error of ftrace.
  */
 int glassram_fault_watch(struct glassram_session *session)
 {
@@ -238,7 +239,9 @@ int glassram_fault_watch(struct glassram_session *session)
 	struct glassram_session *other;
 	int ret = 0;
 
-	mutex_lock(&watched_lock);
+	/* The hook may be on its way out, which can take seconds. */
+	if (mutex_lock_killable(&watched_lock))
+		return -EINTR;
 	hlist_for_each_entry(other, bucket, hash) {
 		if (other->mm == session->mm) {
 			ret = -EBUSY;

@@ -89,7 +89,7 @@ bool glassram_regions_changed(const struct glassram_session *session)
 	const struct glassram_region_table *table = &session->regions;
 	const struct mm_struct *mm = session->mm;
 
-	return READ_ONCE(session->stale) & GLASSRAM_STALE_REGIONS ||
+	return test_bit(GLASSRAM_STALE_REGIONS, &session->stale) ||
 	       READ_ONCE(mm->map_count) != table->map_count ||
 	       READ_ONCE(mm->total_vm) != table->total_vm ||
 	       READ_ONCE(mm->data_vm) != table->data_vm;
@@ -233,7 +233,7 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 		} else {
 			/* Came after registering: the next ADVANCE takes it. */
 			region.error = EAGAIN;
-			WRITE_ONCE(session->stale, session->stale | GLASSRAM_STALE_REGIONS);
+			glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
 		}
 		builder->nr_refused++;
 	}
@@ -360,7 +360,7 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	int ret;
 
 	/* Before looking, so that what happens meanwhile is looked at next time. */
-	WRITE_ONCE(session->stale, session->stale & ~GLASSRAM_STALE_REGIONS);
+	clear_bit(GLASSRAM_STALE_REGIONS, &session->stale);
 	builder.path = kmalloc(PATH_MAX, GFP_KERNEL_ACCOUNT);
 	if (!builder.path)
 		return -ENOMEM;
@@ -427,6 +427,8 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	builder.names = NULL;
 	*ret_registered = registered;
 free:
+	if (ret)
+		glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
 	kvfree(builder.regions);
 	kvfree(builder.names);
 	kfree(builder.path);

@@ -59,15 +59,9 @@ unsigned int glassram_session_count(void)
  *
  * Called by the hook. Wakes poll() once, not for each fault.
  */
-void glassram_session_mark_stale(struct glassram_session *session, u32 why)
+void glassram_session_mark_stale(struct glassram_session *session, enum glassram_stale why)
 {
-	u32 stale = READ_ONCE(session->stale);
-
-	if (stale & why)
-		return;
-	/* Two CPUs may race and one bit be lost: the next fault sets it again. */
-	WRITE_ONCE(session->stale, stale | why);
-	if (!stale)
+	if (!test_bit(why, &session->stale) && !test_and_set_bit(why, &session->stale))
 		wake_up_interruptible_poll(&session->wait, EPOLLPRI);
 }
 
@@ -243,7 +237,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	open_epoch(session);
 	ret = glassram_protect_scan(session, work, true, &armed);
 #endif
-	WRITE_ONCE(session->stale, session->stale & ~GLASSRAM_STALE_SLOTS);
+	clear_bit(GLASSRAM_STALE_SLOTS, &session->stale);
 	glassram_deferred_replay(session);
 
 	session->armed += armed;

@@ -71,8 +71,8 @@ struct glassram_session {
 	struct file *pagemap;
 	u32 epoch;
 	u32 state;
-	u32 stale;
 	u32 stats_epoch;
+	unsigned long stale;
 	struct glassram_policy_ops __rcu *policy;
 	struct list_head policy_link;
 
@@ -99,9 +99,11 @@ struct glassram_session {
 	struct glassram_farewell *farewell;
 };
 
-/* Bits of glassram_session.stale */
-#define GLASSRAM_STALE_REGIONS BIT(0) /* a write hit a mapping not registered */
-#define GLASSRAM_STALE_SLOTS BIT(1) /* a write hit an address without a slot */
+/* Numbers of the bits of glassram_session.stale */
+enum glassram_stale {
+	GLASSRAM_STALE_REGIONS, /* a write hit a mapping that is not registered */
+	GLASSRAM_STALE_SLOTS, /* a write hit an address without a slot */
+};
 
 /**
  * struct glassram_work - the caller memory that one ATTACH or ADVANCE uses
@@ -121,7 +123,7 @@ struct glassram_work {
 
 /* session.c */
 int glassram_session_create(const struct glassram_attach *args);
-void glassram_session_mark_stale(struct glassram_session *session, u32 why);
+void glassram_session_mark_stale(struct glassram_session *session, enum glassram_stale why);
 int glassram_session_init(void);
 void glassram_session_exit(void);
 unsigned int glassram_session_count(void);
