@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/ptrace.h>
@@ -105,6 +104,11 @@ int launch_release(pid_t pid)
 		return -1;
 	}
 	return 0;
+}
+
+bool launch_was_released(void)
+{
+	return released;
 }
 
 int launch_wait(pid_t pid, int signals)

@@ -5,6 +5,7 @@
 #ifndef GLASSVIEW_LAUNCH_H
 #define GLASSVIEW_LAUNCH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /**
@@ -23,6 +24,11 @@ int launch_start(char **command, int output_fd, pid_t *ret_pid);
  * launch_release() - let the stopped command run
  */
 int launch_release(pid_t pid);
+
+/**
+ * launch_was_released() - whether launch_release() was called
+ */
+bool launch_was_released(void);
 
 /**
  * launch_wait() - wait until the command ends; one that was never released is

@@ -123,5 +123,8 @@ int main(int argc, char **argv)
 	message_aside_end();
 	if (options.command)
 		status = launch_wait(pid, signals);
-	return err && !status ? STATUS_FAILED : status;
+	/* One that never ran was ended here: its status says nothing. */
+	if (err && (!status || !launch_was_released()))
+		return STATUS_FAILED;
+	return status;
 }

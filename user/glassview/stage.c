@@ -148,7 +148,7 @@ static int create_sinks(struct stage *stage, const struct options *options)
 int stage_open(struct stage *stage, const struct options *options,
 	       const struct source_view *view)
 {
-	char shaders[512];
+	char shaders[1024];
 
 	if (find_shaders(shaders, sizeof(shaders)) || choose_rung(stage, options, view) ||
 	    egl_open(stage->kms ? stage->kms->fd : -1, &stage->egl))
