@@ -85,12 +85,17 @@ lint:					## checkpatch, sparse, both compilers, shellcheck
 
 # Packages of a native build on Debian 13 or Ubuntu; the lab has a list of its own.
 DEPS	:= build-essential clang llvm dwarves pkg-config libbpf-dev libelf-dev zlib1g-dev \
-	libdrm-dev libgbm-dev libegl-dev libgles-dev libfreetype-dev libpng-dev fonts-dejavu-core
+	libdrm-dev libgbm-dev libegl-dev libgles-dev libfreetype-dev libpng-dev libjansson-dev \
+	libncurses-dev fonts-dejavu-core
+
+SUDO	= $(if $(filter 0,$(shell id -u)),,sudo )
 
 .PHONY: install uninstall deps
 deps:					## install what a native build needs (apt)
 	@command -v apt-get >/dev/null || { echo "make: no apt-get here; install the equivalents of: $(DEPS)" >&2; exit 1; }
-	$(if $(filter 0,$(shell id -u)),,sudo )apt-get install -y --no-install-recommends $(DEPS) linux-headers-$(KVER)
+	$(SUDO)apt-get install -y --no-install-recommends $(DEPS)
+	@$(SUDO)apt-get install -y --no-install-recommends linux-headers-$(KVER) || \
+		echo "make: no package has the headers of kernel $(KVER): without them no module for it" >&2
 
 DKMS_SRC = $(DESTDIR)/usr/src/glassram-$(VERSION)
 PROGRAMS = $(wildcard $(BUILD)/glassview $(BUILD)/glassctl)
