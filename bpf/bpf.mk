@@ -6,9 +6,10 @@ BPF_SOURCES	:= $(sort $(wildcard bpf/*.bpf.c))
 BPF_TARGETS	+= $(BPF_SOURCES:%.bpf.c=$(BUILD)/%.bpf.o)
 LLVM_STRIP	?= llvm-strip
 
-# The kernel's types for this machine lie in the C compiler's multiarch folder.
+# The kernel's types for this machine lie in its multiarch folder, which clang looks for
+# only when it compiles for the machine itself.
 BPF_CFLAGS	= -std=gnu17 -O2 -g -Wall -Wextra -Wno-unused-parameter -target bpf -mcpu=v3 \
-	-Ibpf -I/usr/include/$(shell $(CC) -print-multiarch)
+	-Ibpf $(addprefix -I,$(wildcard /usr/include/$(shell uname -m)-linux-gnu))
 
 # $(1): source, $(2): object
 define compile_bpf
