@@ -36,12 +36,13 @@ sync_tree()
 # build_tree ROW...: programs, BPF objects, tests, and the module for each kernel row.
 build_tree()
 {
-	local row binds
+	local row binds quiet=-s
 
+	[ -z "${V:-}" ] || quiet=''
 	copy_checkout
 	mapfile -t binds < <(tree_binds)
 	LAB_CWD=/glassram enter_root "${binds[@]}" -- \
-		make --no-print-directory -j"$(nproc)" lab-build KVERS="$(for row in "$@"; do kernel_release "$row"; done | tr '\n' ' ')"
+		make ${quiet:+"$quiet"} --no-print-directory -j"$(nproc)" lab-build KVERS="$(for row in "$@"; do kernel_release "$row"; done | tr '\n' ' ')"
 }
 
 build_main()
