@@ -13,6 +13,8 @@
 
 /* Everything is designed at this height and scaled from it. */
 #define DESIGN_HEIGHT 1080
+/* A map has a power of two cells a side: sides that many of them divide fit best. */
+#define GOOD_SIDE 256
 /* Smaller text than this cannot be read, whatever the screen. */
 #define TEXT_MIN 10
 
@@ -51,6 +53,13 @@ struct layout_picture layout_picture(int width, int height)
 	p.gap = at_least(14 * p.base / 14, 8);
 	p.stroke = at_least(h / DESIGN_HEIGHT, 1);
 	top = at_least(top, p.large * 2);
+	side = h - top - bottom;
+	/* Some lines less for the title can make all cells equal. */
+	side = (side + GOOD_SIDE - 1) / GOOD_SIDE * GOOD_SIDE;
+	if (h - side >= p.large * 2) {
+		bottom = (h - side) / 5;
+		top = h - side - bottom;
+	}
 
 	/* 24 ems hold the panel's rows, 10 a label such as "libc.so.6 2.1 MiB". */
 	panel_min = 24 * p.base;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The renderer: four passes, each with one shader.
+ * The renderer: three passes.
  *
- *	edges	where regions meet; only when the region table changed
  *	cells	counters to rates and colours, one texel for each cell of the map
- *	map	those cells on the screen, with the outlines
- *	overlay	text, bars and lines: one draw of the canvas, rebuilt at 4 Hz
+ *	map	those cells on the screen
+ *	overlay	outlines, text, bars and lines: the canvas, rebuilt at 4 Hz
  *
  * The counters are read by the cells pass alone, at the resolution of the map
  * and not of the screen: that is what a slow renderer can afford.
@@ -29,8 +28,6 @@
 #include "renderer_overlay.h"
 #include "renderer_program.h"
 
-/* The texture of region numbers, in the order of the curve. */
-#define REGIONS_WIDTH 1024
 #define LOOK_NAME_LEN 32
 #define SHADER_HEAD_LEN 2048
 
@@ -45,16 +42,18 @@ struct renderer {
 	struct map map;
 	struct figures figures;
 
-	GLuint edges_program, cells_program, map_program, overlay_program;
+	GLuint cells_program, overlay_program;
+	GLuint whole_program, mixed_program; /* of the map pass, by its scale */
 	const char *cells_head; /* the mapper's head that cells_program was made with */
-	GLuint palette, atlas, regions, edges;
+	GLuint palette, atlas;
+	GLuint nearest, linear; /* samplers */
 	GLuint state[2], colours; /* of the cells pass; state[0] is the last frame's */
 	uint32_t cell_order; /* of the textures above; 0: there are none */
 	bool fresh;
 	double drawn; /* when the state was last brought forward */
-	GLuint framebuffer, edges_framebuffer;
+	GLuint framebuffer;
 	GLuint vertex_array, vertex_buffer;
-	GLsizei nr_vertices;
+	GLsizei nr_smooth, nr_flat; /* vertices in the buffer, in this order */
 
 	struct layout_rect map_rect;
 	uint32_t width, height;
@@ -118,23 +117,34 @@ static void create_vertex_array(struct renderer *r)
 	glBindBuffer(GL_ARRAY_BUFFER, 0);
 }
 
+static GLuint create_sampler(GLint filter)
+{
+	GLuint sampler;
+
+	glGenSamplers(1, &sampler);
+	glSamplerParameteri(sampler, GL_TEXTURE_MIN_FILTER, filter);
+	glSamplerParameteri(sampler, GL_TEXTURE_MAG_FILTER, filter);
+	glSamplerParameteri(sampler, GL_TEXTURE_WRAP_S, GL_CLAMP_TO_EDGE);
+	glSamplerParameteri(sampler, GL_TEXTURE_WRAP_T, GL_CLAMP_TO_EDGE);
+	return sampler;
+}
+
+static GLuint create_simple(struct renderer *r, const char *vertex, const char *fragment)
+{
+	const char *const fragments[] = { fragment, NULL };
+
+	return program_create(r->shader_dir, vertex, renderer_shader_head, fragments);
+}
+
 static int create_programs(struct renderer *r)
 {
-	static const char *const edges[] = { "hilbert.glsl", "edges.frag", NULL };
-	static const char *const map[] = { "map.frag", NULL };
-	static const char *const overlay[] = { "overlay.frag", NULL };
-	char head[SHADER_HEAD_LEN];
-
-	snprintf(head, sizeof(head), "%s#define REGIONS_WIDTH %uu\n", renderer_shader_head,
-		 REGIONS_WIDTH);
-	r->edges_program = program_create(r->shader_dir, "full.vert", head, edges);
-	if (!r->edges_program)
+	r->whole_program = create_simple(r, "map.vert", "map_whole.frag");
+	if (!r->whole_program)
 		return -1;
-	r->map_program = program_create(r->shader_dir, "map.vert", renderer_shader_head, map);
-	if (!r->map_program)
+	r->mixed_program = create_simple(r, "map.vert", "map_mixed.frag");
+	if (!r->mixed_program)
 		return -1;
-	r->overlay_program = program_create(r->shader_dir, "overlay.vert", renderer_shader_head,
-					    overlay);
+	r->overlay_program = create_simple(r, "overlay.vert", "overlay.frag");
 	return r->overlay_program ? 0 : -1;
 }
 
@@ -159,15 +169,14 @@ struct renderer *renderer_create(const char *shader_dir)
 	r->palette = create_palette();
 	r->atlas = new_texture(GL_R8, TEXT_ATLAS_SIZE, TEXT_ATLAS_SIZE, GL_LINEAR);
 	glGenFramebuffers(1, &r->framebuffer);
-	glGenFramebuffers(1, &r->edges_framebuffer);
+	r->nearest = create_sampler(GL_NEAREST);
+	r->linear = create_sampler(GL_LINEAR);
 	create_vertex_array(r);
 	return r;
 }
 
 static void delete_cells(struct renderer *r)
 {
-	delete_texture(&r->regions);
-	delete_texture(&r->edges);
 	delete_texture(&r->state[0]);
 	delete_texture(&r->state[1]);
 	delete_texture(&r->colours);
@@ -183,12 +192,13 @@ void renderer_destroy(struct renderer *r)
 		delete_texture(&r->palette);
 		delete_texture(&r->atlas);
 		glDeleteFramebuffers(1, &r->framebuffer);
-		glDeleteFramebuffers(1, &r->edges_framebuffer);
+		glDeleteSamplers(1, &r->nearest);
+		glDeleteSamplers(1, &r->linear);
 		glDeleteBuffers(1, &r->vertex_buffer);
 		glDeleteVertexArrays(1, &r->vertex_array);
-		glDeleteProgram(r->edges_program);
 		glDeleteProgram(r->cells_program);
-		glDeleteProgram(r->map_program);
+		glDeleteProgram(r->whole_program);
+		glDeleteProgram(r->mixed_program);
 		glDeleteProgram(r->overlay_program);
 	}
 	figures_finish(&r->figures);
@@ -272,37 +282,12 @@ static void bind_texture(GLenum unit, GLenum target, GLuint texture)
 static void create_cells(struct renderer *r)
 {
 	GLsizei side = 1 << r->map.cell_order;
-	GLsizei cells = side * side;
-	GLsizei rows = (cells + REGIONS_WIDTH - 1) / REGIONS_WIDTH;
 
 	delete_cells(r);
-	r->regions = new_texture(GL_R16UI, REGIONS_WIDTH, rows, GL_NEAREST);
-	r->edges = new_texture(GL_R8UI, side, side, GL_NEAREST);
 	r->state[0] = new_texture(GL_RG32UI, side, side, GL_NEAREST);
 	r->state[1] = new_texture(GL_RG32UI, side, side, GL_NEAREST);
 	r->colours = new_texture(GL_RGBA8, side, side, GL_LINEAR);
 	r->cell_order = r->map.cell_order;
-}
-
-static void draw_edges(struct renderer *r)
-{
-	GLsizei side = 1 << r->map.cell_order;
-	GLsizei cells = side * side;
-	GLsizei width = cells < REGIONS_WIDTH ? cells : REGIONS_WIDTH;
-
-	bind_texture(0, GL_TEXTURE_2D, r->regions);
-	glPixelStorei(GL_UNPACK_ALIGNMENT, 2);
-	glTexSubImage2D(GL_TEXTURE_2D, 0, 0, 0, width, cells / width, GL_RED_INTEGER,
-			GL_UNSIGNED_SHORT, r->map.cell_region);
-	glPixelStorei(GL_UNPACK_ALIGNMENT, 4);
-	glBindFramebuffer(GL_FRAMEBUFFER, r->edges_framebuffer);
-	glFramebufferTexture2D(GL_FRAMEBUFFER, GL_COLOR_ATTACHMENT0, GL_TEXTURE_2D, r->edges, 0);
-	glViewport(0, 0, side, side);
-	glUseProgram(r->edges_program);
-	set_uniform_int(r->edges_program, "regions", 0);
-	set_uniform_uint(r->edges_program, "order", r->map.cell_order);
-	glDrawArrays(GL_TRIANGLES, 0, 3);
-	bind_texture(0, GL_TEXTURE_2D, 0);
 }
 
 static void draw_cells(struct renderer *r, const struct source_view *view,
@@ -373,28 +358,24 @@ static void set_to_clip(GLuint program, const struct sink_target *target)
 		glUniform4f(program_uniform(program, "to_clip"), sx, -sy, -1, 1);
 }
 
-static void draw_map(struct renderer *r, const struct sink_target *target, int stroke)
+static void draw_map(struct renderer *r, const struct sink_target *target)
 {
-	GLuint p = r->map_program;
-	struct palette_color c = palette_outline;
-	double cells = 1U << r->map.cell_order;
+	int cells = 1 << r->map.cell_order;
+	bool whole = r->map_rect.width % cells == 0;
+	GLuint p = whole ? r->whole_program : r->mixed_program;
 
 	glUseProgram(p);
 	bind_texture(0, GL_TEXTURE_2D, r->colours);
-	bind_texture(1, GL_TEXTURE_2D, r->edges);
+	glBindSampler(0, whole ? r->nearest : r->linear);
 	set_uniform_int(p, "colours", 0);
-	set_uniform_int(p, "edges", 1);
 	set_to_clip(p, target);
 	glUniform4f(program_uniform(p, "rect"), (float)r->map_rect.x, (float)r->map_rect.y,
 		    (float)r->map_rect.width, (float)r->map_rect.height);
 	glUniform2f(program_uniform(p, "corner"), (float)r->map_rect.x, (float)r->map_rect.y);
 	set_uniform_float(p, "height", target->top_down ? 0 : target->height);
-	set_uniform_float(p, "scale", r->map_rect.width / cells);
-	set_uniform_float(p, "line", stroke);
-	glUniform4f(program_uniform(p, "outline"), c.r / 255.0f, c.g / 255.0f, c.b / 255.0f,
-		    0.85f);
+	set_uniform_float(p, "scale", (double)r->map_rect.width / cells);
 	glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
-	bind_texture(1, GL_TEXTURE_2D, 0);
+	glBindSampler(0, 0);
 	bind_texture(0, GL_TEXTURE_2D, 0);
 }
 
@@ -415,16 +396,20 @@ static void upload_atlas(struct renderer *r)
 
 static int upload_canvas(struct renderer *r)
 {
+	const GLsizeiptr vertex = sizeof(struct canvas_vertex);
+
 	if (r->canvas.failed) {
 		fprintf(stderr, "glassview: out of memory\n");
 		return -1;
 	}
 	upload_atlas(r);
-	r->nr_vertices = (GLsizei)r->canvas.nr_vertices;
+	r->nr_smooth = (GLsizei)r->canvas.smooth.nr;
+	r->nr_flat = (GLsizei)r->canvas.flat.nr;
 	glBindBuffer(GL_ARRAY_BUFFER, r->vertex_buffer);
-	glBufferData(GL_ARRAY_BUFFER,
-		     (GLsizeiptr)(r->canvas.nr_vertices * sizeof(*r->canvas.vertices)),
-		     r->canvas.vertices, GL_DYNAMIC_DRAW);
+	glBufferData(GL_ARRAY_BUFFER, (r->nr_smooth + r->nr_flat) * vertex, NULL, GL_DYNAMIC_DRAW);
+	glBufferSubData(GL_ARRAY_BUFFER, 0, r->nr_smooth * vertex, r->canvas.smooth.vertices);
+	glBufferSubData(GL_ARRAY_BUFFER, r->nr_smooth * vertex, r->nr_flat * vertex,
+			r->canvas.flat.vertices);
 	glBindBuffer(GL_ARRAY_BUFFER, 0);
 	return 0;
 }
@@ -439,7 +424,12 @@ static void draw_overlay(struct renderer *r, const struct sink_target *target)
 	glEnable(GL_BLEND);
 	glBlendFuncSeparate(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA, GL_ONE, GL_ONE_MINUS_SRC_ALPHA);
 	glBindVertexArray(r->vertex_array);
-	glDrawArrays(GL_TRIANGLES, 0, r->nr_vertices);
+	glBindSampler(0, r->linear);
+	glDrawArrays(GL_TRIANGLES, 0, r->nr_smooth);
+	/* One texel to a pixel: no filter, so nothing depends on rounding. */
+	glBindSampler(0, r->nearest);
+	glDrawArrays(GL_TRIANGLES, r->nr_smooth, r->nr_flat);
+	glBindSampler(0, 0);
 	glBindVertexArray(0);
 	glDisable(GL_BLEND);
 	bind_texture(0, GL_TEXTURE_2D, 0);
@@ -473,8 +463,6 @@ static int prepare(struct renderer *r, const struct sink_target *target,
 		r->fresh = true;
 		changed = 1;
 	}
-	if (changed)
-		draw_edges(r);
 	if (changed || target->width != r->width || target->height != r->height)
 		r->stale = true;
 	r->width = target->width;
@@ -506,7 +494,7 @@ static int draw_bare(struct renderer *r, const struct sink_target *target,
 	r->map_rect = area;
 	draw_cells(r, view, textures, now);
 	clear_target(target);
-	draw_map(r, target, 0);
+	draw_map(r, target);
 	return 0;
 }
 
@@ -541,7 +529,7 @@ int renderer_draw(struct renderer *r, const struct sink_target *target,
 	}
 	draw_cells(r, view, textures, now);
 	clear_target(target);
-	draw_map(r, target, picture.stroke);
+	draw_map(r, target);
 	draw_overlay(r, target);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * Quads for everything that is not the map: text, bars, lines, plates.
  *
- * All of them sample the same atlas, so the whole overlay is one draw call.
+ * All of them sample the same atlas, so the whole overlay is two draw calls.
  *
  * Weak: lines and discs are smoothed by their texture, which fits widths from
  * one to about four pixels.
@@ -16,20 +16,18 @@
 
 void canvas_clear(struct canvas *canvas)
 {
-	canvas->nr_vertices = 0;
+	canvas->smooth.nr = 0;
+	canvas->flat.nr = 0;
 	canvas->nr_notes = 0;
 	canvas->failed = false;
 }
 
 void canvas_finish(struct canvas *canvas)
 {
-	free(canvas->vertices);
+	free(canvas->smooth.vertices);
+	free(canvas->flat.vertices);
 	free(canvas->notes);
-	canvas->vertices = NULL;
-	canvas->notes = NULL;
-	canvas->capacity = 0;
-	canvas->notes_capacity = 0;
-	canvas_clear(canvas);
+	*canvas = (struct canvas){ .text = canvas->text };
 }
 
 /* Room for one more element of an array that doubles. */
@@ -51,23 +49,24 @@ static bool grow(void **array, size_t *capacity, size_t needed, size_t element)
 }
 
 /* Corners in the order top left, top right, bottom left, bottom right. */
-static void add_quad(struct canvas *canvas, const struct canvas_vertex corner[static 4])
+static void add_quad(struct canvas *canvas, struct canvas_list *list,
+		     const struct canvas_vertex corner[static 4])
 {
 	static const int order[6] = { 0, 1, 2, 2, 1, 3 };
-	void *array = canvas->vertices;
+	void *array = list->vertices;
 
-	if (!grow(&array, &canvas->capacity, canvas->nr_vertices + 6, sizeof(*canvas->vertices))) {
+	if (!grow(&array, &list->capacity, list->nr + 6, sizeof(*list->vertices))) {
 		canvas->failed = true;
 		return;
 	}
-	canvas->vertices = array;
+	list->vertices = array;
 	for (int i = 0; i < 6; i++)
-		canvas->vertices[canvas->nr_vertices++] = corner[order[i]];
+		list->vertices[list->nr++] = corner[order[i]];
 }
 
-static void add_patch(struct canvas *canvas, float x, float y, float width, float height,
-		      struct text_patch patch, struct palette_color left,
-		      struct palette_color right)
+static void add_patch(struct canvas *canvas, struct canvas_list *list, float x, float y,
+		      float width, float height, struct text_patch patch,
+		      struct palette_color left, struct palette_color right)
 {
 	float u0 = patch.x, u1 = patch.x + patch.width;
 	float v0 = patch.y, v1 = patch.y + patch.height;
@@ -78,14 +77,14 @@ static void add_patch(struct canvas *canvas, float x, float y, float width, floa
 		{ x + width, y + height, u1, v1, right },
 	};
 
-	add_quad(canvas, corner);
+	add_quad(canvas, list, corner);
 }
 
 void canvas_gradient(struct canvas *canvas, struct layout_rect rect, struct palette_color left,
 		     struct palette_color right)
 {
 	if (rect.width > 0 && rect.height > 0)
-		add_patch(canvas, rect.x, rect.y, rect.width, rect.height,
+		add_patch(canvas, &canvas->flat, rect.x, rect.y, rect.width, rect.height,
 			  text_white(canvas->text), left, right);
 }
 
@@ -120,7 +119,7 @@ void canvas_line(struct canvas *canvas, float x0, float y0, float x1, float y1, 
 		return;
 	nx = -dy / length * half;
 	ny = dx / length * half;
-	add_quad(canvas, (struct canvas_vertex[4]){
+	add_quad(canvas, &canvas->smooth, (struct canvas_vertex[4]){
 		{ x0 - nx, y0 - ny, patch.x, patch.y, color },
 		{ x1 - nx, y1 - ny, patch.x + patch.width, patch.y, color },
 		{ x0 + nx, y0 + ny, patch.x, patch.y + patch.height, color },
@@ -131,7 +130,7 @@ void canvas_line(struct canvas *canvas, float x0, float y0, float x1, float y1, 
 void canvas_disc(struct canvas *canvas, float x, float y, float radius,
 		 struct palette_color color)
 {
-	add_patch(canvas, x - radius, y - radius, 2 * radius, 2 * radius,
+	add_patch(canvas, &canvas->smooth, x - radius, y - radius, 2 * radius, 2 * radius,
 		  text_disc(canvas->text), color, color);
 }
 
@@ -167,8 +166,8 @@ int canvas_text(struct canvas *canvas, int x, int top, int size, enum canvas_ali
 		const struct text_glyph *glyph = text_glyph(canvas->text, size, c);
 
 		if (glyph->width)
-			add_patch(canvas, pen + glyph->left, top + ascent - glyph->top,
-				  glyph->width, glyph->height,
+			add_patch(canvas, &canvas->flat, pen + glyph->left,
+				  top + ascent - glyph->top, glyph->width, glyph->height,
 				  (struct text_patch){ glyph->x, glyph->y, glyph->width,
 						       glyph->height }, color, color);
 		pen += glyph->advance;

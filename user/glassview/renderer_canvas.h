@@ -34,15 +34,23 @@ struct canvas_note {
 };
 
 /**
+ * struct canvas_list - quads, six vertices each
+ */
+struct canvas_list {
+	struct canvas_vertex *vertices;
+	size_t nr, capacity;
+};
+
+/**
  * struct canvas - zero it, set @text, then draw
- * @vertices, @nr_vertices: six for each quad
+ * @smooth: lines and discs, to be filtered; they lie below everything flat
+ * @flat: rectangles and text, one texel to a pixel
  * @notes, @nr_notes: every string drawn since canvas_clear()
  * @failed: memory ran out at some point: something is missing
  */
 struct canvas {
 	struct text *text;
-	struct canvas_vertex *vertices;
-	size_t nr_vertices, capacity;
+	struct canvas_list smooth, flat;
 	struct canvas_note *notes;
 	size_t nr_notes, notes_capacity;
 	bool failed;

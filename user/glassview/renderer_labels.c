@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Labels of areas on the map and in the gutter, and the line that says that
- * nothing happens.
+ * What is drawn on the map: outlines, labels of areas there and in the gutter, and
+ * the line that says that nothing happens.
  */
 #include "renderer_overlay.h"
 
@@ -12,6 +12,8 @@
 /* So many areas are labelled in their place, so many by a line. */
 #define LABELS_INSIDE 6
 #define LABELS_MAX 16
+/* From so many pixels a cell on, pages are told apart by a seam. */
+#define SEAM_PIXELS 6
 /* A still map needs an explanation after so many seconds. */
 #define QUIET_SECONDS 3.0
 
@@ -116,6 +118,48 @@ static void draw_quiet(struct canvas *canvas, const struct overlay_input *input)
 	canvas_frame(canvas, box, p->stroke, palette_outline);
 	canvas_text(canvas, box.x + box.width / 2, box.y + p->gap / 2, p->large, CANVAS_CENTER,
 		    palette_text, string);
+}
+
+/* From cells to pixels. */
+static int cell_edge(const struct overlay_input *input, uint32_t cell)
+{
+	return (int)((uint64_t)cell * (uint64_t)input->map_rect.width >> input->map->cell_order);
+}
+
+void overlay_draw_outlines(struct canvas *canvas, const struct overlay_input *input)
+{
+	const struct outline *outline = &input->map->outline;
+	struct layout_rect map = input->map_rect;
+	uint32_t cells = 1U << input->map->cell_order;
+	int stroke = input->picture->stroke;
+	struct palette_color color = palette_outline;
+	struct palette_color seam = palette_ground;
+
+	/* Large cells get a seam, so that single pages can be counted. */
+	seam.a = 60;
+	for (uint32_t i = 1; i < cells && (uint32_t)map.width >= SEAM_PIXELS * cells; i++) {
+		int at = cell_edge(input, i);
+
+		canvas_rect(canvas, (struct layout_rect){ map.x + at, map.y, stroke, map.height },
+			    seam);
+		canvas_rect(canvas, (struct layout_rect){ map.x, map.y + at, map.width, stroke },
+			    seam);
+	}
+	/* On small cells a line hides what it runs over: let it shine through. */
+	color.a = (uint32_t)map.width < 2 * cells ? 130 : 220;
+	for (size_t i = 0; i < outline->nr; i++) {
+		const struct outline_segment *segment = &outline->segments[i];
+		int x = cell_edge(input, segment->x), y = cell_edge(input, segment->y);
+		int length = segment->vertical ?
+			     cell_edge(input, segment->y + segment->length) - y :
+			     cell_edge(input, segment->x + segment->length) - x;
+
+		canvas_rect(canvas, (struct layout_rect){ map.x + x, map.y + y,
+							  segment->vertical ? stroke : length,
+							  segment->vertical ? length : stroke },
+			    color);
+	}
+	canvas_frame(canvas, map, stroke, palette_trough);
 }
 
 void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *input)

@@ -107,7 +107,7 @@ static void describe_cell(const struct overlay_input *input, char *ret_string, s
 	figures_bytes(4096ULL << map->shift, bytes, sizeof(bytes));
 	if (pixels < 1.01)
 		snprintf(size, sizeof(size), "1 px");
-	else if (fabs(pixels - round(pixels)) < 0.01)
+	else if (input->map_rect.width % (1 << map->cell_order) == 0)
 		snprintf(size, sizeof(size), "%.0f x %.0f px", pixels, pixels);
 	else
 		snprintf(size, sizeof(size), "%.1f x %.1f px", pixels, pixels);

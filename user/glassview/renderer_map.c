@@ -240,7 +240,7 @@ static int rebuild(struct map *map, const struct glassram_layout *layout)
 	measure_areas(map);
 	fill_cells(map);
 	fill_tiles(map);
-	err = 0;
+	err = outline_collect(&map->outline, map->cell_region, map->cell_order);
 out:
 	free(area_of);
 	return err;
@@ -266,6 +266,7 @@ void map_finish(struct map *map)
 	free(map->areas);
 	free(map->runs);
 	free(map->cell_region);
+	outline_finish(&map->outline);
 	memset(map, 0, sizeof(*map));
 }
 

@@ -16,6 +16,7 @@
 #include <glassram/glassram.h>
 
 #include "layout.h"
+#include "renderer_outline.h"
 
 #define MAP_NAME_LEN 32
 
@@ -53,6 +54,7 @@ struct map_run {
  * @shift: a cell shows 2^shift slots
  * @slots: slots given out
  * @cell_region: for each cell in the order of the curve, region + 1, or 0
+ * @outline: where regions meet
  * @tiles: areas on a coarse grid
  */
 struct map {
@@ -65,6 +67,7 @@ struct map {
 	struct map_run *runs;
 	size_t nr_runs, runs_capacity;
 	uint16_t *cell_region;
+	struct outline outline;
 	struct layout_tiles tiles;
 	uint64_t generation;
 	uint32_t nr_blocks;

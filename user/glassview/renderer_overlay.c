@@ -53,7 +53,7 @@ static void draw_figure(struct canvas *canvas, const struct layout_picture *p,
 static int figures_height(struct canvas *canvas, const struct layout_picture *p)
 {
 	return text_ascent(canvas->text, p->huge) + text_descent(canvas->text, p->huge) +
-	       3 * line_height(p);
+	       2 * line_height(p) + p->gap / 2;
 }
 
 static void draw_figures(struct canvas *canvas, const struct overlay_input *input,
@@ -134,6 +134,17 @@ static int timeline_height(const struct layout_picture *p)
 	return 4 * line_height(p);
 }
 
+/* The next of 10, 20, 50, 100, ... */
+static double round_up(double value)
+{
+	static const double steps[] = { 2, 2.5, 2 };
+	double top = 10;
+
+	for (int i = 0; top < value; i++)
+		top *= steps[i % 3];
+	return top;
+}
+
 static void draw_timeline(struct canvas *canvas, const struct overlay_input *input,
 			  struct layout_rect box)
 {
@@ -141,12 +152,12 @@ static void draw_timeline(struct canvas *canvas, const struct overlay_input *inp
 	const struct figures *f = input->figures;
 	int line = line_height(p);
 	struct layout_rect plot = { box.x, box.y + line, box.width, box.height - line };
-	double top = 10;
+	double peak = 0, top;
 	char string[48], figure[16];
 
 	for (size_t i = 0; i < f->nr_history; i++)
-		while (f->history[i] > top)
-			top *= 10;
+		peak = fmax(peak, f->history[i]);
+	top = round_up(peak);
 	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text, "last 60 s");
 	figures_number(top, figure, sizeof(figure));
 	snprintf(string, sizeof(string), "top: %s hits/s", figure);
@@ -267,10 +278,14 @@ void overlay_draw(struct canvas *canvas, const struct overlay_input *input)
 		parts--;
 	}
 	gap = (p->panel.height - sum) / (parts > 1 ? parts - 1 : 1);
-	if (gap > 3 * p->gap)
-		gap = 3 * p->gap;
+	if (gap > 2 * p->gap)
+		gap = 2 * p->gap;
+	/* What is still left makes the timeline higher. */
+	if (height[TIMELINE])
+		height[TIMELINE] += p->panel.height - sum - (parts - 1) * gap;
 
 	draw_title(canvas, input);
+	overlay_draw_outlines(canvas, input);
 	overlay_draw_labels(canvas, input);
 	for (int i = 0; i < NR_PARTS; i++) {
 		if (!height[i])

@@ -33,6 +33,7 @@ struct overlay_input {
 void overlay_draw(struct canvas *canvas, const struct overlay_input *input);
 
 /* The parts, for renderer_overlay.c alone. */
+void overlay_draw_outlines(struct canvas *canvas, const struct overlay_input *input);
 void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *input);
 
 /* How high the parts of the column are, and how they are drawn into their boxes. */
