@@ -281,10 +281,11 @@ struct glassram_policy;
  * @ret_policy: release with glassram_policy_unload(), which also unregisters
  *	it; so does the end of this process, however it ends
  *
- * Needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN (the type belongs to a module,
- * and the kernel lets only administrators read the type information of one);
- * without them the error is GLASSRAM_ERR_PERMISSION, and watching without a
- * policy is the way on. A refusal by the verifier gives GLASSRAM_ERR_POLICY
+ * Needs CAP_SYS_ADMIN, which includes CAP_BPF and CAP_PERFMON: the policy's
+ * type belongs to a module, and the kernel lets only administrators read the
+ * type information of one. Without it the error is GLASSRAM_ERR_PERMISSION, and
+ * watching without a policy is the way on. A refusal by the verifier gives
+ * GLASSRAM_ERR_POLICY
  * with its reason in the message.
  */
 enum glassram_error glassram_policy_load(const char *path, struct glassram_policy **ret_policy);

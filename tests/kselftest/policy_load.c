@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/capability.h>
 
 #include "lib_target.h"
 
@@ -232,20 +235,51 @@ TEST(not_a_policy)
 	MESSAGE_HAS("not a BPF object file");
 }
 
+/* Become an ordinary user in group glassram who holds just these capabilities. */
+static int become_user_with(uint64_t capabilities)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	struct group *group = getgrnam("glassram");
+
+	if (!group || setgroups(1, &group->gr_gid) || prctl(PR_SET_KEEPCAPS, 1) || setuid(65534))
+		return -1;
+	for (int i = 0; i < 2; i++) {
+		data[i].effective = capabilities >> (32 * i);
+		data[i].permitted = capabilities >> (32 * i);
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, data);
+}
+
 TEST(without_capabilities)
 {
 	struct glassram_policy *policy;
-	gid_t group;
 
-	/* glass may open the device, and that is all */
-	ASSERT_NE(getgrnam("glassram"), NULL);
-	group = getgrnam("glassram")->gr_gid;
-	ASSERT_EQ(setgroups(1, &group), 0);
-	ASSERT_EQ(setuid(65534), 0);
+	ASSERT_EQ(become_user_with(0), 0);
 	ASSERT_EQ(glassram_policy_load(POLICIES "default.bpf.o", &policy),
 		  GLASSRAM_ERR_PERMISSION);
 	MESSAGE_HAS("CAP_BPF");
 	MESSAGE_HAS("sudo");
+}
+
+TEST(cap_sys_admin_is_enough)
+{
+	struct glassram_policy *policy;
+
+	ASSERT_EQ(become_user_with(1ULL << CAP_SYS_ADMIN), 0);
+	LOADED(POLICIES "comm.bpf.o:comm_prefix=x", &policy);
+	glassram_policy_unload(policy);
+}
+
+TEST(cap_bpf_and_cap_perfmon_are_not)
+{
+	struct glassram_policy *policy;
+
+	ASSERT_EQ(become_user_with(1ULL << CAP_BPF | 1ULL << CAP_PERFMON), 0);
+	ASSERT_EQ(glassram_policy_load(POLICIES "comm.bpf.o", &policy), GLASSRAM_ERR_PERMISSION)
+		TH_LOG("%s", glassram_error_message());
+	MESSAGE_HAS("CAP_SYS_ADMIN");
 }
 
 TEST_HARNESS_MAIN

@@ -13,6 +13,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -24,11 +25,6 @@
 #include "internal.h"
 
 #define OPS_TYPE "glassram_policy_ops"
-
-/* Numbers of <linux/capability.h>, which older headers lack. */
-#define CAP_NR_SYS_ADMIN 21
-#define CAP_NR_PERFMON 38
-#define CAP_NR_BPF 39
 
 struct glassram_policy {
 	struct bpf_object *object;
@@ -100,8 +96,11 @@ static enum glassram_error check_ready(const char *path)
 	if (access(path, R_OK))
 		return gr_fail(GLASSRAM_ERR_POLICY, "cannot read the policy %s (%s): give the path of a .bpf.o file; `make bpf` builds those of the project into build/bpf/",
 			       path, strerrordesc_np(errno));
-	if (!gr_has_capability(CAP_NR_BPF) && !gr_has_capability(CAP_NR_SYS_ADMIN))
-		return gr_fail(GLASSRAM_ERR_PERMISSION, "loading the policy %s needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN, which this program does not hold: run it with sudo, or without a policy",
+	/* It stands in for CAP_BPF and CAP_PERFMON, and the type information of a
+	 * module is not for those who hold only these.
+	 */
+	if (!gr_has_capability(CAP_SYS_ADMIN))
+		return gr_fail(GLASSRAM_ERR_PERMISSION, "loading the policy %s needs CAP_SYS_ADMIN (CAP_BPF and CAP_PERFMON alone do not reach a module's types), which this program does not hold: run it with sudo, or without a policy",
 			       path);
 	error = glassram_query(&query);
 	if (error)
@@ -206,7 +205,7 @@ static enum glassram_error refused(int err, const char *path, const char *what)
 		/* the verifier says EACCES for forbidden code, and then has a log */
 		gr_policy_log_reason(log_buffer.text, reason, sizeof(reason));
 		if (err == EPERM || !reason[0])
-			return gr_fail(GLASSRAM_ERR_PERMISSION, "the kernel does not allow this program to load the policy %s: run it with sudo (CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN), outside a container; kernel lockdown in confidentiality mode forbids it too",
+			return gr_fail(GLASSRAM_ERR_PERMISSION, "the kernel does not allow this program to load the policy %s: run it with sudo, outside a container; kernel lockdown in confidentiality mode forbids it too",
 				       path);
 	}
 	if (err == ENOMEM)

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -98,7 +99,7 @@ static enum glassram_error refuse_target(int err, pid_t pid, const char *comm)
 	snprintf(facts.comm, sizeof(facts.comm), "%s", comm);
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	facts.uid = stat(path, &st) ? facts.own_uid : st.st_uid;
-	facts.may_ptrace = gr_has_capability(19 /* CAP_SYS_PTRACE */);
+	facts.may_ptrace = gr_has_capability(CAP_SYS_PTRACE);
 	facts.ptrace_scope = read_ptrace_scope();
 	return gr_explain_ptrace(&facts);
 }
