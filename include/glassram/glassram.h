@@ -285,8 +285,7 @@ struct glassram_policy;
  * type belongs to a module, and the kernel lets only administrators read the
  * type information of one. Without it the error is GLASSRAM_ERR_PERMISSION, and
  * watching without a policy is the way on. A refusal by the verifier gives
- * GLASSRAM_ERR_POLICY
- * with its reason in the message.
+ * GLASSRAM_ERR_POLICY with its reason in the message.
  */
 enum glassram_error glassram_policy_load(const char *path, struct glassram_policy **ret_policy);
 

@@ -108,22 +108,29 @@ static int run_probe(const char *path, char *text, size_t size)
 	return status;
 }
 
-/* The line that names the rung, or else the first one. */
-static const char *pick_line(char *text)
+/* What stands behind @key at the start of a line of "key   value" lines; NULL if nothing. */
+static const char *find_value(const char *text, const char *key, char *value, size_t size)
 {
-	char *line = strcasestr(text, "import");
+	size_t key_length = strlen(key), length;
 
-	if (!line)
-		line = text;
-	while (line > text && line[-1] != '\n')
-		line--;
-	line[strcspn(line, "\n")] = '\0';
-	return line;
+	for (const char *line = text; *line; line += strspn(line, "\n")) {
+		length = strcspn(line, "\n");
+		if (length > key_length && !strncmp(line, key, key_length) &&
+		    line[key_length] == ' ') {
+			line += key_length;
+			line += strspn(line, " ");
+			length = strcspn(line, "\n");
+			snprintf(value, size, "%.*s", (int)length, line);
+			return value;
+		}
+		line += length;
+	}
+	return NULL;
 }
 
 void check_import(struct check *check)
 {
-	char path[4096], text[4096];
+	char path[4096], text[4096], rung[64], renderer[96];
 	int status;
 
 	if (!find_glassview(path, sizeof(path))) {
@@ -140,8 +147,14 @@ void check_import(struct check *check)
 			    strsignal(WTERMSIG(status)));
 		check_fail(check, VERDICT_LIMITED, "run `glassview --probe` to see why; `glassview --import upload` does without");
 	} else {
-		check_value(check, "%s", pick_line(text));
-		if (WEXITSTATUS(status))
+		const char *import = find_value(text, "import", rung, sizeof(rung));
+		const char *drawn_by = find_value(text, "renderer", renderer, sizeof(renderer));
+
+		if (import)
+			check_value(check, "%s, drawn by %s", import, drawn_by ? drawn_by : "?");
+		else /* it failed, and said why in its first line */
+			check_value(check, "%.*s", (int)strcspn(text, "\n"), text);
+		if (WEXITSTATUS(status) || !import)
 			check_fail(check, VERDICT_LIMITED, "run `glassview --probe` to see all of it; on Debian, `sudo apt install libegl1 libgles2 libgl1-mesa-dri` gives a renderer");
 	}
 }

@@ -24,9 +24,9 @@
 
 #include "internal.h"
 
-/* Room for 43,520 written ranges. What does not fit is armed all the same but
- * not listed, and the module needs another round for it; a process that writes
- * more separate runs in one tick is rare.
+/* Room for 43,520 written ranges. The length changes only what is listed, not the
+ * time of a tick: with 32,770 single pages to arm, anything from 64 KiB to 4 MiB
+ * took 25 to 34 ms in an emulated machine, without an order among them.
  */
 #define WORK_LEN (1024U * 1024)
 
