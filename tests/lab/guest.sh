@@ -61,8 +61,9 @@ fi
 cd /glassram || end 125
 if [ -n "$LAB_TTY" ]; then
 	export TERM=$LAB_TERM
-	stty -F /dev/hvc0 rows "${LAB_SIZE% *}" cols "${LAB_SIZE#* }"
-	setsid --ctty --wait bash /lab/run/command </dev/hvc0 >/dev/hvc0 2>&1
+	# Opening the terminal gives it the size that QEMU knows, which is none: set it after.
+	setsid --ctty --wait bash -c 'stty rows "$0" cols "$1"; exec bash /lab/run/command' \
+		"${LAB_SIZE% *}" "${LAB_SIZE#* }" </dev/hvc0 >/dev/hvc0 2>&1
 	end $?
 fi
 
