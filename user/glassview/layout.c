@@ -20,6 +20,8 @@
 
 bool layout_overlap(struct layout_rect a, struct layout_rect b)
 {
+	if (!a.width || !a.height || !b.width || !b.height)
+		return false;
 	return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height &&
 	       b.y < a.y + a.height;
 }
@@ -61,8 +63,8 @@ struct layout_picture layout_picture(int width, int height)
 		top = h - side - bottom;
 	}
 
-	/* 24 ems hold the panel's rows, 10 a label such as "libc.so.6 2.1 MiB". */
-	panel_min = 24 * p.base;
+	/* 30 ems hold the panel's rows, 10 a label such as "libc.so.6 2.1 MiB". */
+	panel_min = 30 * p.base;
 	gutter = 10 * p.base;
 	side = h - top - bottom;
 	if (side > w - 2 * margin - panel_min - gutter - p.gap)
@@ -147,8 +149,9 @@ static bool all_of(struct layout_rect map, struct layout_rect box, int x0, int y
 }
 
 /* The place inside the label's own area that is nearest to the area's centre. */
-static bool place_inside(struct layout_rect map, const struct layout_tiles *tiles,
-			 struct layout_label *labels, size_t index, struct centre centre)
+static bool place_inside(struct layout_rect map, struct layout_rect reserved,
+			 const struct layout_tiles *tiles, struct layout_label *labels,
+			 size_t index, struct centre centre)
 {
 	struct layout_label *label = &labels[index];
 	double tile = (double)map.width / tiles->side;
@@ -171,7 +174,7 @@ static bool place_inside(struct layout_rect map, const struct layout_tiles *tile
 				continue;
 			if (best >= 0 && distance >= best)
 				continue;
-			if (!layout_inside(box, map) ||
+			if (!layout_inside(box, map) || layout_overlap(box, reserved) ||
 			    !all_of(map, box, x, y, tiles, label->area) ||
 			    !is_free(box, labels, index))
 				continue;
@@ -251,7 +254,8 @@ static void stack_leaders(struct layout_rect gutter, struct layout_label **leade
 }
 
 void layout_labels(struct layout_rect map, struct layout_rect gutter,
-		   const struct layout_tiles *tiles, struct layout_label *labels, size_t nr)
+		   struct layout_rect reserved, const struct layout_tiles *tiles,
+		   struct layout_label *labels, size_t nr)
 {
 	struct layout_label **leaders = calloc(nr ? nr : 1, sizeof(*leaders));
 	size_t nr_leaders = 0;
@@ -261,7 +265,8 @@ void layout_labels(struct layout_rect map, struct layout_rect gutter,
 		struct centre centre = centre_of(tiles, labels[i].area);
 
 		labels[i].place = LAYOUT_HIDDEN;
-		if (labels[i].may_inside && place_inside(map, tiles, labels, i, centre)) {
+		if (labels[i].may_inside &&
+		    place_inside(map, reserved, tiles, labels, i, centre)) {
 			labels[i].place = LAYOUT_IN_MAP;
 			continue;
 		}

@@ -94,11 +94,13 @@ struct layout_label {
 
 /**
  * layout_labels() - place labels
+ * @reserved: a part of the map that no label may cover; empty for none
  * Inside their area where it has room, else in the gutter in the order of their
  * leading points, else not at all. No two boxes overlap, none leaves the map or
  * the gutter.
  */
 void layout_labels(struct layout_rect map, struct layout_rect gutter,
-		   const struct layout_tiles *tiles, struct layout_label *labels, size_t nr);
+		   struct layout_rect reserved, const struct layout_tiles *tiles,
+		   struct layout_label *labels, size_t nr);
 
 #endif

@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 const struct palette_color palette_ground = { 9, 10, 14, 255 };
-const struct palette_color palette_unwritten = { 45, 49, 57, 255 };
+const struct palette_color palette_unwritten = { 46, 50, 52, 255 };
 const struct palette_color palette_outline = { 122, 134, 154, 255 };
 const struct palette_color palette_plate = { 9, 10, 14, 205 };
 const struct palette_color palette_text = { 236, 239, 244, 255 };
@@ -33,14 +33,14 @@ static const struct {
 	double a, b;
 } stations[] = {
 	{ 0.00, 28.0, -54.0 }, /* violet */
-	{ 0.28, 56.0, -34.0 },
-	{ 0.52, 60.0, 16.0 }, /* red */
-	{ 0.76, 30.0, 64.0 }, /* orange */
+	{ 0.26, 48.0, -36.0 },
+	{ 0.52, 54.0, 8.0 }, /* red */
+	{ 0.76, 26.0, 58.0 }, /* orange */
 	{ 1.00, -6.0, 44.0 }, /* pale yellow */
 };
 #define NR_STATIONS (sizeof(stations) / sizeof(*stations))
-#define LIGHTNESS_LOW 38.0
-#define LIGHTNESS_HIGH 96.0
+#define LIGHTNESS_LOW 36.0
+#define LIGHTNESS_HIGH 97.0
 
 static double lab_inverse(double f)
 {

@@ -42,7 +42,7 @@ struct renderer {
 	struct map map;
 	struct figures figures;
 
-	GLuint cells_program, overlay_program;
+	GLuint cells_program, overlay_program, stroke_program;
 	GLuint whole_program, mixed_program; /* of the map pass, by its scale */
 	const char *cells_head; /* the mapper's head that cells_program was made with */
 	GLuint palette, atlas;
@@ -53,7 +53,8 @@ struct renderer {
 	double drawn; /* when the state was last brought forward */
 	GLuint framebuffer;
 	GLuint vertex_array, vertex_buffer;
-	GLsizei nr_smooth, nr_flat; /* vertices in the buffer, in this order */
+	GLuint stroke_array, stroke_buffer;
+	GLsizei nr_vertices, nr_strokes; /* in those buffers */
 
 	struct layout_rect map_rect;
 	uint32_t width, height;
@@ -96,23 +97,36 @@ static GLuint create_palette(void)
 	return texture;
 }
 
-static void create_vertex_array(struct renderer *r)
+/* One field of a vertex: bytes are colours from 0 to 1, all else floats. */
+static void add_attribute(GLuint index, GLint components, GLenum type, size_t stride,
+			  size_t offset)
 {
-	const GLsizei stride = sizeof(struct canvas_vertex);
+	glEnableVertexAttribArray(index);
+	glVertexAttribPointer(index, components, type, type == GL_UNSIGNED_BYTE, (GLsizei)stride,
+			      (const void *)offset);
+}
+
+static void create_vertex_arrays(struct renderer *r)
+{
+	const size_t vertex = sizeof(struct canvas_vertex);
+	const size_t stroke = sizeof(struct canvas_stroke);
 
 	glGenVertexArrays(1, &r->vertex_array);
 	glGenBuffers(1, &r->vertex_buffer);
 	glBindVertexArray(r->vertex_array);
 	glBindBuffer(GL_ARRAY_BUFFER, r->vertex_buffer);
-	glEnableVertexAttribArray(0);
-	glEnableVertexAttribArray(1);
-	glEnableVertexAttribArray(2);
-	glVertexAttribPointer(0, 2, GL_FLOAT, GL_FALSE, stride,
-			      (void *)offsetof(struct canvas_vertex, x));
-	glVertexAttribPointer(1, 2, GL_FLOAT, GL_FALSE, stride,
-			      (void *)offsetof(struct canvas_vertex, u));
-	glVertexAttribPointer(2, 4, GL_UNSIGNED_BYTE, GL_TRUE, stride,
-			      (void *)offsetof(struct canvas_vertex, color));
+	add_attribute(0, 2, GL_FLOAT, vertex, offsetof(struct canvas_vertex, x));
+	add_attribute(1, 2, GL_FLOAT, vertex, offsetof(struct canvas_vertex, u));
+	add_attribute(2, 4, GL_UNSIGNED_BYTE, vertex, offsetof(struct canvas_vertex, color));
+
+	glGenVertexArrays(1, &r->stroke_array);
+	glGenBuffers(1, &r->stroke_buffer);
+	glBindVertexArray(r->stroke_array);
+	glBindBuffer(GL_ARRAY_BUFFER, r->stroke_buffer);
+	add_attribute(0, 2, GL_FLOAT, stroke, offsetof(struct canvas_stroke, x));
+	add_attribute(1, 4, GL_FLOAT, stroke, offsetof(struct canvas_stroke, x0));
+	add_attribute(2, 4, GL_UNSIGNED_BYTE, stroke, offsetof(struct canvas_stroke, color));
+	add_attribute(3, 1, GL_FLOAT, stroke, offsetof(struct canvas_stroke, radius));
 	glBindVertexArray(0);
 	glBindBuffer(GL_ARRAY_BUFFER, 0);
 }
@@ -145,7 +159,10 @@ static int create_programs(struct renderer *r)
 	if (!r->mixed_program)
 		return -1;
 	r->overlay_program = create_simple(r, "overlay.vert", "overlay.frag");
-	return r->overlay_program ? 0 : -1;
+	if (!r->overlay_program)
+		return -1;
+	r->stroke_program = create_simple(r, "stroke.vert", "stroke.frag");
+	return r->stroke_program ? 0 : -1;
 }
 
 struct renderer *renderer_create(const char *shader_dir)
@@ -167,11 +184,11 @@ struct renderer *renderer_create(const char *shader_dir)
 	}
 	r->canvas.text = r->text;
 	r->palette = create_palette();
-	r->atlas = new_texture(GL_R8, TEXT_ATLAS_SIZE, TEXT_ATLAS_SIZE, GL_LINEAR);
+	r->atlas = new_texture(GL_R8, TEXT_ATLAS_SIZE, TEXT_ATLAS_SIZE, GL_NEAREST);
 	glGenFramebuffers(1, &r->framebuffer);
 	r->nearest = create_sampler(GL_NEAREST);
 	r->linear = create_sampler(GL_LINEAR);
-	create_vertex_array(r);
+	create_vertex_arrays(r);
 	return r;
 }
 
@@ -196,10 +213,13 @@ void renderer_destroy(struct renderer *r)
 		glDeleteSamplers(1, &r->linear);
 		glDeleteBuffers(1, &r->vertex_buffer);
 		glDeleteVertexArrays(1, &r->vertex_array);
+		glDeleteBuffers(1, &r->stroke_buffer);
+		glDeleteVertexArrays(1, &r->stroke_array);
 		glDeleteProgram(r->cells_program);
 		glDeleteProgram(r->whole_program);
 		glDeleteProgram(r->mixed_program);
 		glDeleteProgram(r->overlay_program);
+		glDeleteProgram(r->stroke_program);
 	}
 	figures_finish(&r->figures);
 	map_finish(&r->map);
@@ -394,45 +414,53 @@ static void upload_atlas(struct renderer *r)
 	bind_texture(0, GL_TEXTURE_2D, 0);
 }
 
+static void upload_buffer(GLuint buffer, const void *data, size_t nr, size_t size)
+{
+	glBindBuffer(GL_ARRAY_BUFFER, buffer);
+	glBufferData(GL_ARRAY_BUFFER, (GLsizeiptr)(nr * size), data, GL_DYNAMIC_DRAW);
+	glBindBuffer(GL_ARRAY_BUFFER, 0);
+}
+
 static int upload_canvas(struct renderer *r)
 {
-	const GLsizeiptr vertex = sizeof(struct canvas_vertex);
+	const struct canvas *canvas = &r->canvas;
 
-	if (r->canvas.failed) {
+	if (canvas->failed) {
 		fprintf(stderr, "glassview: out of memory\n");
 		return -1;
 	}
 	upload_atlas(r);
-	r->nr_smooth = (GLsizei)r->canvas.smooth.nr;
-	r->nr_flat = (GLsizei)r->canvas.flat.nr;
-	glBindBuffer(GL_ARRAY_BUFFER, r->vertex_buffer);
-	glBufferData(GL_ARRAY_BUFFER, (r->nr_smooth + r->nr_flat) * vertex, NULL, GL_DYNAMIC_DRAW);
-	glBufferSubData(GL_ARRAY_BUFFER, 0, r->nr_smooth * vertex, r->canvas.smooth.vertices);
-	glBufferSubData(GL_ARRAY_BUFFER, r->nr_smooth * vertex, r->nr_flat * vertex,
-			r->canvas.flat.vertices);
-	glBindBuffer(GL_ARRAY_BUFFER, 0);
+	upload_buffer(r->vertex_buffer, canvas->vertices, canvas->nr_vertices,
+		      sizeof(*canvas->vertices));
+	upload_buffer(r->stroke_buffer, canvas->strokes, canvas->nr_strokes,
+		      sizeof(*canvas->strokes));
+	r->nr_vertices = (GLsizei)canvas->nr_vertices;
+	r->nr_strokes = (GLsizei)canvas->nr_strokes;
 	return 0;
 }
 
 static void draw_overlay(struct renderer *r, const struct sink_target *target)
 {
+	glEnable(GL_BLEND);
+	glBlendFuncSeparate(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA, GL_ONE, GL_ONE_MINUS_SRC_ALPHA);
+
+	glUseProgram(r->stroke_program);
+	set_to_clip(r->stroke_program, target);
+	set_uniform_float(r->stroke_program, "height", target->top_down ? 0 : target->height);
+	glBindVertexArray(r->stroke_array);
+	glDrawArrays(GL_TRIANGLES, 0, r->nr_strokes);
+
 	glUseProgram(r->overlay_program);
+	set_to_clip(r->overlay_program, target);
 	bind_texture(0, GL_TEXTURE_2D, r->atlas);
 	set_uniform_int(r->overlay_program, "atlas", 0);
 	set_uniform_float(r->overlay_program, "texel", 1.0 / TEXT_ATLAS_SIZE);
-	set_to_clip(r->overlay_program, target);
-	glEnable(GL_BLEND);
-	glBlendFuncSeparate(GL_SRC_ALPHA, GL_ONE_MINUS_SRC_ALPHA, GL_ONE, GL_ONE_MINUS_SRC_ALPHA);
 	glBindVertexArray(r->vertex_array);
-	glBindSampler(0, r->linear);
-	glDrawArrays(GL_TRIANGLES, 0, r->nr_smooth);
-	/* One texel to a pixel: no filter, so nothing depends on rounding. */
-	glBindSampler(0, r->nearest);
-	glDrawArrays(GL_TRIANGLES, r->nr_smooth, r->nr_flat);
-	glBindSampler(0, 0);
+	glDrawArrays(GL_TRIANGLES, 0, r->nr_vertices);
+
 	glBindVertexArray(0);
-	glDisable(GL_BLEND);
 	bind_texture(0, GL_TEXTURE_2D, 0);
+	glDisable(GL_BLEND);
 }
 
 /* Follow the tables, the size of the target and the mapper's rung. */

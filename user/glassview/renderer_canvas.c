@@ -2,10 +2,10 @@
 /*
  * Quads for everything that is not the map: text, bars, lines, plates.
  *
- * All of them sample the same atlas, so the whole overlay is two draw calls.
+ * Flat things sample one atlas, lines and discs know their own shape: the whole
+ * overlay is two draw calls.
  *
- * Weak: lines and discs are smoothed by their texture, which fits widths from
- * one to about four pixels.
+ * Weak: within a kind, what is drawn later lies above; lines always lie below.
  */
 #include "renderer_canvas.h"
 
@@ -16,16 +16,16 @@
 
 void canvas_clear(struct canvas *canvas)
 {
-	canvas->smooth.nr = 0;
-	canvas->flat.nr = 0;
+	canvas->nr_strokes = 0;
+	canvas->nr_vertices = 0;
 	canvas->nr_notes = 0;
 	canvas->failed = false;
 }
 
 void canvas_finish(struct canvas *canvas)
 {
-	free(canvas->smooth.vertices);
-	free(canvas->flat.vertices);
+	free(canvas->strokes);
+	free(canvas->vertices);
 	free(canvas->notes);
 	*canvas = (struct canvas){ .text = canvas->text };
 }
@@ -48,49 +48,37 @@ static bool grow(void **array, size_t *capacity, size_t needed, size_t element)
 	return true;
 }
 
-/* Corners in the order top left, top right, bottom left, bottom right. */
-static void add_quad(struct canvas *canvas, struct canvas_list *list,
-		     const struct canvas_vertex corner[static 4])
-{
-	static const int order[6] = { 0, 1, 2, 2, 1, 3 };
-	void *array = list->vertices;
+/* Corners of a quad in the order top left, top right, bottom left, bottom right. */
+static const int corner_order[6] = { 0, 1, 2, 2, 1, 3 };
 
-	if (!grow(&array, &list->capacity, list->nr + 6, sizeof(*list->vertices))) {
-		canvas->failed = true;
-		return;
-	}
-	list->vertices = array;
-	for (int i = 0; i < 6; i++)
-		list->vertices[list->nr++] = corner[order[i]];
-}
-
-static void add_patch(struct canvas *canvas, struct canvas_list *list, float x, float y,
-		      float width, float height, struct text_patch patch,
-		      struct palette_color left, struct palette_color right)
+static void add_patch(struct canvas *canvas, float x, float y, float width, float height,
+		      struct text_patch patch, struct palette_color color)
 {
 	float u0 = patch.x, u1 = patch.x + patch.width;
 	float v0 = patch.y, v1 = patch.y + patch.height;
 	const struct canvas_vertex corner[4] = {
-		{ x, y, u0, v0, left },
-		{ x + width, y, u1, v0, right },
-		{ x, y + height, u0, v1, left },
-		{ x + width, y + height, u1, v1, right },
+		{ x, y, u0, v0, color },
+		{ x + width, y, u1, v0, color },
+		{ x, y + height, u0, v1, color },
+		{ x + width, y + height, u1, v1, color },
 	};
+	void *array = canvas->vertices;
 
-	add_quad(canvas, list, corner);
-}
-
-void canvas_gradient(struct canvas *canvas, struct layout_rect rect, struct palette_color left,
-		     struct palette_color right)
-{
-	if (rect.width > 0 && rect.height > 0)
-		add_patch(canvas, &canvas->flat, rect.x, rect.y, rect.width, rect.height,
-			  text_white(canvas->text), left, right);
+	if (!grow(&array, &canvas->vertices_capacity, canvas->nr_vertices + 6,
+		  sizeof(*canvas->vertices))) {
+		canvas->failed = true;
+		return;
+	}
+	canvas->vertices = array;
+	for (int i = 0; i < 6; i++)
+		canvas->vertices[canvas->nr_vertices++] = corner[corner_order[i]];
 }
 
 void canvas_rect(struct canvas *canvas, struct layout_rect rect, struct palette_color color)
 {
-	canvas_gradient(canvas, rect, color, color);
+	if (rect.width > 0 && rect.height > 0)
+		add_patch(canvas, (float)rect.x, (float)rect.y, (float)rect.width,
+			  (float)rect.height, text_white(canvas->text), color);
 }
 
 void canvas_frame(struct canvas *canvas, struct layout_rect r, int width,
@@ -108,30 +96,35 @@ void canvas_frame(struct canvas *canvas, struct layout_rect r, int width,
 void canvas_line(struct canvas *canvas, float x0, float y0, float x1, float y1, float width,
 		 struct palette_color color)
 {
-	struct text_patch patch = text_stroke(canvas->text);
+	struct canvas_stroke corner = { 0, 0, x0, y0, x1, y1, width / 2, color };
 	float dx = x1 - x0, dy = y1 - y0;
 	float length = sqrtf(dx * dx + dy * dy);
-	/* The stroke's own faded rims lie outside @width. */
-	float half = width / 2 * (float)patch.height / (float)(patch.height - 2);
-	float nx, ny;
+	/* So far its smoothed edge reaches, and a little more. */
+	float reach = width / 2 + 1;
+	void *array = canvas->strokes;
 
-	if (length <= 0)
+	if (!grow(&array, &canvas->strokes_capacity, canvas->nr_strokes + 6,
+		  sizeof(*canvas->strokes))) {
+		canvas->failed = true;
 		return;
-	nx = -dy / length * half;
-	ny = dx / length * half;
-	add_quad(canvas, &canvas->smooth, (struct canvas_vertex[4]){
-		{ x0 - nx, y0 - ny, patch.x, patch.y, color },
-		{ x1 - nx, y1 - ny, patch.x + patch.width, patch.y, color },
-		{ x0 + nx, y0 + ny, patch.x, patch.y + patch.height, color },
-		{ x1 + nx, y1 + ny, patch.x + patch.width, patch.y + patch.height, color },
-	});
+	}
+	canvas->strokes = array;
+	dx = length > 0 ? dx / length * reach : reach;
+	dy = length > 0 ? dy / length * reach : 0;
+	for (int i = 0; i < 6; i++) {
+		bool at_end = corner_order[i] & 1;
+		float side = corner_order[i] & 2 ? 1 : -1;
+
+		corner.x = (at_end ? x1 + dx : x0 - dx) - side * dy;
+		corner.y = (at_end ? y1 + dy : y0 - dy) + side * dx;
+		canvas->strokes[canvas->nr_strokes++] = corner;
+	}
 }
 
 void canvas_disc(struct canvas *canvas, float x, float y, float radius,
 		 struct palette_color color)
 {
-	add_patch(canvas, &canvas->smooth, x - radius, y - radius, 2 * radius, 2 * radius,
-		  text_disc(canvas->text), color, color);
+	canvas_line(canvas, x, y, x, y, 2 * radius, color);
 }
 
 static void add_note(struct canvas *canvas, struct layout_rect box, const char *string)
@@ -166,10 +159,10 @@ int canvas_text(struct canvas *canvas, int x, int top, int size, enum canvas_ali
 		const struct text_glyph *glyph = text_glyph(canvas->text, size, c);
 
 		if (glyph->width)
-			add_patch(canvas, &canvas->flat, pen + glyph->left,
+			add_patch(canvas, pen + glyph->left,
 				  top + ascent - glyph->top, glyph->width, glyph->height,
 				  (struct text_patch){ glyph->x, glyph->y, glyph->width,
-						       glyph->height }, color, color);
+						       glyph->height }, color);
 		pen += glyph->advance;
 	}
 	return width;

@@ -34,23 +34,33 @@ struct canvas_note {
 };
 
 /**
- * struct canvas_list - quads, six vertices each
+ * struct canvas_stroke - one corner of a quad that encloses a line or a disc
+ * @x, @y: pixels
+ * @x0, @y0, @x1, @y1: the ends of the line, the same in all corners
+ * @radius: half its width
  */
-struct canvas_list {
-	struct canvas_vertex *vertices;
-	size_t nr, capacity;
+struct canvas_stroke {
+	float x, y;
+	float x0, y0, x1, y1;
+	float radius;
+	struct palette_color color;
 };
 
 /**
  * struct canvas - zero it, set @text, then draw
- * @smooth: lines and discs, to be filtered; they lie below everything flat
- * @flat: rectangles and text, one texel to a pixel
+ * @strokes, @nr_strokes: lines and discs, six corners each; they lie below all
+ *	that is flat
+ * @vertices, @nr_vertices: rectangles and text, one texel to a pixel, six
+ *	corners each
  * @notes, @nr_notes: every string drawn since canvas_clear()
  * @failed: memory ran out at some point: something is missing
  */
 struct canvas {
 	struct text *text;
-	struct canvas_list smooth, flat;
+	struct canvas_stroke *strokes;
+	size_t nr_strokes, strokes_capacity;
+	struct canvas_vertex *vertices;
+	size_t nr_vertices, vertices_capacity;
 	struct canvas_note *notes;
 	size_t nr_notes, notes_capacity;
 	bool failed;
@@ -63,9 +73,6 @@ void canvas_rect(struct canvas *canvas, struct layout_rect rect, struct palette_
 /* Four thin rectangles just inside @rect. */
 void canvas_frame(struct canvas *canvas, struct layout_rect rect, int width,
 		  struct palette_color color);
-/* Left to right from one colour to another. */
-void canvas_gradient(struct canvas *canvas, struct layout_rect rect, struct palette_color left,
-		     struct palette_color right);
 void canvas_line(struct canvas *canvas, float x0, float y0, float x1, float y1, float width,
 		 struct palette_color color);
 void canvas_disc(struct canvas *canvas, float x, float y, float radius,

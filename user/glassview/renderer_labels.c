@@ -99,25 +99,42 @@ static void draw_leader(struct canvas *canvas, const struct overlay_input *input
 	canvas_line(canvas, knee, y, label->box.x, y, 1.2f * p->stroke, color);
 }
 
-static void draw_quiet(struct canvas *canvas, const struct overlay_input *input)
+/* What a map says that does not change; NULL while it does. */
+static const char *quiet_message(const struct overlay_input *input)
+{
+	if (input->view->ended)
+		return "the target has ended";
+	return input->figures->quiet < QUIET_SECONDS ? NULL : "nothing written in 3 s";
+}
+
+static struct layout_rect quiet_box(struct canvas *canvas, const struct overlay_input *input)
 {
 	const struct layout_picture *p = input->picture;
-	const char *string = input->view->ended ? "the target has ended" :
-						  "nothing written in 3 s";
-	int height = text_ascent(canvas->text, p->large) + text_descent(canvas->text, p->large);
-	int width = text_width(canvas->text, p->large, string);
-	struct layout_rect box = {
+	const char *message = quiet_message(input);
+	int height, width;
+
+	if (!message)
+		return (struct layout_rect){ 0 };
+	height = text_ascent(canvas->text, p->large) + text_descent(canvas->text, p->large);
+	width = text_width(canvas->text, p->large, message);
+	return (struct layout_rect){
 		input->map_rect.x + (input->map_rect.width - width) / 2 - p->gap,
 		input->map_rect.y + input->map_rect.height - 3 * height,
 		width + 2 * p->gap, height + p->gap,
 	};
+}
 
-	if (!input->view->ended && input->figures->quiet < QUIET_SECONDS)
+static void draw_quiet(struct canvas *canvas, const struct overlay_input *input,
+		       struct layout_rect box)
+{
+	const struct layout_picture *p = input->picture;
+
+	if (!box.width)
 		return;
 	canvas_rect(canvas, box, palette_plate);
 	canvas_frame(canvas, box, p->stroke, palette_outline);
 	canvas_text(canvas, box.x + box.width / 2, box.y + p->gap / 2, p->large, CANVAS_CENTER,
-		    palette_text, string);
+		    palette_text, quiet_message(input));
 }
 
 /* From cells to pixels. */
@@ -172,6 +189,7 @@ void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *inpu
 	int pad = p->base / 3;
 	int height = text_ascent(canvas->text, p->base) + text_descent(canvas->text, p->base);
 	struct layout_rect gutter = input->picture->gutter;
+	struct layout_rect quiet = quiet_box(canvas, input);
 
 	/* The lines need some way to fan out before the first letter. */
 	gutter.x += 2 * p->gap;
@@ -191,12 +209,12 @@ void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *inpu
 			.may_inside = i < LABELS_INSIDE,
 		};
 	}
-	layout_labels(input->map_rect, gutter, &input->map->tiles, labels, nr);
+	layout_labels(input->map_rect, gutter, quiet, &input->map->tiles, labels, nr);
 	for (size_t i = 0; i < nr; i++)
 		if (labels[i].place == LAYOUT_LEADER)
 			draw_leader(canvas, input, &labels[i]);
 	for (size_t i = 0; i < nr; i++)
 		if (labels[i].place != LAYOUT_HIDDEN)
 			draw_label(canvas, input, &labels[i], strings[i], pad);
-	draw_quiet(canvas, input);
+	draw_quiet(canvas, input, quiet);
 }

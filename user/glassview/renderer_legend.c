@@ -60,29 +60,36 @@ static void draw_ticks(struct canvas *canvas, const struct layout_picture *p,
 	}
 }
 
+/* Scales are drawn in slices of one colour: each has exactly the map's colours. */
+#define SLICES 128
+
+static struct layout_rect slice(struct layout_rect bar, int i)
+{
+	int x0 = bar.x + bar.width * i / SLICES;
+	int x1 = bar.x + bar.width * (i + 1) / SLICES;
+
+	return (struct layout_rect){ x0, bar.y, x1 - x0, bar.height };
+}
+
 static void draw_rate_bar(struct canvas *canvas, struct layout_rect bar)
 {
-	enum { PIECES = 64 };
 	struct palette_color table[PALETTE_ENTRIES];
 
 	palette_fill(table);
-	for (int i = 0; i < PIECES; i++) {
-		int x0 = bar.x + bar.width * i / PIECES;
-		int x1 = bar.x + bar.width * (i + 1) / PIECES;
-
-		canvas_gradient(canvas, (struct layout_rect){ x0, bar.y, x1 - x0, bar.height },
-				table[i * (PALETTE_ENTRIES - 1) / PIECES],
-				table[(i + 1) * (PALETTE_ENTRIES - 1) / PIECES]);
-	}
+	for (int i = 0; i < SLICES; i++)
+		canvas_rect(canvas, slice(bar, i),
+			    table[(2 * i + 1) * (PALETTE_ENTRIES - 1) / (2 * SLICES)]);
 }
 
 static void draw_age_bar(struct canvas *canvas, struct layout_rect bar)
 {
-	struct palette_color table[PALETTE_ENTRIES], color;
+	struct palette_color table[PALETTE_ENTRIES];
 
 	palette_fill(table);
-	color = table[PALETTE_ENTRIES * 5 / 8];
-	canvas_gradient(canvas, bar, color, faded(color, PALETTE_AGE_FLOOR));
+	for (int i = 0; i < SLICES; i++)
+		canvas_rect(canvas, slice(bar, i),
+			    faded(table[PALETTE_ENTRIES * 5 / 8],
+				  1 - (1 - PALETTE_AGE_FLOOR) * (i + 0.5) / SLICES));
 }
 
 /* A swatch and its meaning; returns where the next one may begin. */

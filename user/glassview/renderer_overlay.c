@@ -46,7 +46,7 @@ static void draw_figure(struct canvas *canvas, const struct layout_picture *p,
 	int big = text_ascent(canvas->text, p->huge) + text_descent(canvas->text, p->huge);
 
 	canvas_text(canvas, box.x, box.y, p->huge, CANVAS_LEFT, palette_text, figure);
-	canvas_text(canvas, box.x, box.y + big - p->huge / 8, p->small, CANVAS_LEFT, palette_dim,
+	canvas_text(canvas, box.x, box.y + big, p->small, CANVAS_LEFT, palette_dim,
 		    meaning);
 }
 
@@ -63,7 +63,7 @@ static void draw_figures(struct canvas *canvas, const struct overlay_input *inpu
 	const struct figures *f = input->figures;
 	struct layout_rect cell = { box.x, box.y, box.width / 4, box.height };
 	uint32_t rate = input->view->rate_hz ? input->view->rate_hz : 1;
-	char string[96];
+	char string[96], fitted[96];
 
 	figures_number(f->hits.per_second, string, sizeof(string));
 	draw_figure(canvas, p, cell, string, "hits/s");
@@ -80,11 +80,12 @@ static void draw_figures(struct canvas *canvas, const struct overlay_input *inpu
 		snprintf(string, sizeof(string), input->view->overhead < 0.0995 ? "%.1f%%" : "%.0f%%",
 			 input->view->overhead * 100);
 	draw_figure(canvas, p, cell, string, "overhead");
-	snprintf(string, sizeof(string),
-		 rate == 1 ? "hit: a page written, once or often, in an epoch of 1 s" :
+	snprintf(string, sizeof(string), rate == 1 ?
+		 "hit: a page written, once or often, in an epoch of 1 s" :
 		 "hit: a page written, once or often, in an epoch of 1/%u s", rate);
+	text_fit(canvas->text, p->small, string, box.width, fitted, sizeof(fitted));
 	canvas_text(canvas, box.x, box.y + box.height - line_height(p), p->small, CANVAS_LEFT,
-		    palette_dim, string);
+		    palette_dim, fitted);
 }
 
 static int table_height(const struct layout_picture *p)

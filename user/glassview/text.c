@@ -22,10 +22,9 @@
 
 #define BUCKETS 1024
 #define MAX_GLYPHS 4096
-/* Empty texels around everything: linear filtering must not reach a neighbour. */
+/* Empty texels around everything: rounding must not reach a neighbour. */
 #define GAP 1
-#define DISC_SIZE 32
-#define STROKE_SIZE 8
+#define WHITE_SIZE 4
 
 static const char *const candidates[] = {
 	"/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
@@ -50,7 +49,7 @@ struct text {
 	uint16_t bucket[BUCKETS]; /* index + 1 of the first */
 	uint32_t nr_glyphs;
 	uint16_t row_x, row_y, row_height;
-	struct text_patch white, disc, stroke;
+	struct text_patch white;
 	bool changed;
 	uint8_t atlas[TEXT_ATLAS_SIZE * TEXT_ATLAS_SIZE];
 };
@@ -79,38 +78,11 @@ static uint8_t *texel(struct text *text, struct text_patch patch, int x, int y)
 	return &text->atlas[(size_t)(patch.y + y) * TEXT_ATLAS_SIZE + (size_t)(patch.x + x)];
 }
 
-/* Coverage of a half plane whose edge is @distance pixels away, inside positive. */
-static uint8_t coverage(double distance)
+static void draw_white(struct text *text)
 {
-	double v = distance + 0.5;
-
-	return (uint8_t)((v < 0 ? 0 : v > 1 ? 1 : v) * 255 + 0.5);
-}
-
-static void draw_patches(struct text *text)
-{
-	reserve(text, 4, 4, &text->white);
-	for (int y = 0; y < 4; y++)
-		memset(texel(text, text->white, 0, y), 255, 4);
-
-	reserve(text, DISC_SIZE, DISC_SIZE, &text->disc);
-	for (int y = 0; y < DISC_SIZE; y++) {
-		for (int x = 0; x < DISC_SIZE; x++) {
-			double dx = x + 0.5 - DISC_SIZE / 2.0, dy = y + 0.5 - DISC_SIZE / 2.0;
-			double r = DISC_SIZE / 2.0 - 1.5;
-
-			/* dx^2 + dy^2 - r^2 over 2r: the distance, near the edge */
-			*texel(text, text->disc, x, y) =
-				coverage((r * r - dx * dx - dy * dy) / (2 * r));
-		}
-	}
-
-	reserve(text, 4, STROKE_SIZE, &text->stroke);
-	for (int y = 0; y < STROKE_SIZE; y++) {
-		int from_edge = y < STROKE_SIZE / 2 ? y : STROKE_SIZE - 1 - y;
-
-		memset(texel(text, text->stroke, 0, y), from_edge ? 255 : 0, 4);
-	}
+	reserve(text, WHITE_SIZE, WHITE_SIZE, &text->white);
+	for (int y = 0; y < WHITE_SIZE; y++)
+		memset(texel(text, text->white, 0, y), 255, WHITE_SIZE);
 }
 
 static const char *find_font(void)
@@ -151,7 +123,7 @@ struct text *text_create(void)
 	}
 	text->row_x = GAP;
 	text->row_y = GAP;
-	draw_patches(text);
+	draw_white(text);
 	return text;
 
 err_library:
@@ -337,21 +309,7 @@ struct text_patch text_white(const struct text *text)
 {
 	/* The inside: its edge texels border on empty ones. */
 	return (struct text_patch){ (uint16_t)(text->white.x + 1), (uint16_t)(text->white.y + 1),
-				    2, 2 };
-}
-
-struct text_patch text_disc(const struct text *text)
-{
-	return text->disc;
-}
-
-struct text_patch text_stroke(const struct text *text)
-{
-	struct text_patch patch = text->stroke;
-
-	patch.x++;
-	patch.width -= 2;
-	return patch;
+				    WHITE_SIZE - 2, WHITE_SIZE - 2 };
 }
 
 const uint8_t *text_atlas(struct text *text, bool *ret_changed)

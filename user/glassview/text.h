@@ -79,13 +79,8 @@ int text_descent(struct text *text, int size);
 
 /**
  * text_white() - a patch of full coverage, for rectangles
- * text_disc() - a disc with soft edges
- * text_stroke() - full across its middle, fading out at its top and bottom:
- *	the profile of a line
  */
 struct text_patch text_white(const struct text *text);
-struct text_patch text_disc(const struct text *text);
-struct text_patch text_stroke(const struct text *text);
 
 /**
  * text_atlas() - TEXT_ATLAS_SIZE squared bytes of coverage
