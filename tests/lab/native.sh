@@ -3,11 +3,10 @@
 # native.sh: commands in the lab root at native speed (a chroot in namespaces of its own).
 # The kernel is the machine's: right for building, lint and unit tests, not for the module.
 
-# enter_root BIND... -- CMD...: run CMD in the root; see inside.sh for BIND. All of it ends
-# when its caller does, however that ends.
+# enter_root BIND... -- CMD...: run CMD in the root; see inside.sh for BIND.
 enter_root()
 {
-	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
+	unshare --mount --pid --fork --kill-child --propagation private -- \
 		/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "$@"
 }
 
