@@ -165,24 +165,16 @@ static __always_inline void note_refill(struct glassram_session *session, unsign
 		exempt_chunk(session, block, address);
 }
 
-static void notrace fault_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			       struct ftrace_regs *fregs)
+static noinline notrace void watched_fault(struct vm_area_struct *vma, unsigned long address,
+					   unsigned int flags)
 {
-	struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
 	struct mm_struct *mm = vma->vm_mm;
-	struct hlist_head *bucket = bucket_of(mm);
 	struct glassram_session *session;
-	unsigned long address;
-	unsigned int flags;
 
-	if (likely(hlist_empty(bucket)))
-		return;
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(session, bucket, hash) {
+	hlist_for_each_entry_rcu(session, bucket_of(mm), hash) {
 		if (session->mm != mm)
 			continue;
-		address = ftrace_regs_get_argument(fregs, 1);
-		flags = ftrace_regs_get_argument(fregs, 2);
 		if (flags & FAULT_FLAG_WRITE)
 			count_write(session, vma, address, flags);
 		else
@@ -190,6 +182,17 @@ static void notrace fault_hook(unsigned long ip, unsigned long parent_ip, struct
 		break;
 	}
 	rcu_read_unlock();
+}
+
+/* Every fault of the machine comes by here: no register to save, one look. */
+static void notrace fault_hook(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			       struct ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
+
+	if (likely(hlist_empty(bucket_of(vma->vm_mm))))
+		return;
+	watched_fault(vma, ftrace_regs_get_argument(fregs, 1), ftrace_regs_get_argument(fregs, 2));
 }
 
 static struct ftrace_ops fault_ops = {

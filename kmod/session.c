@@ -464,6 +464,7 @@ put_files:
 static struct glassram_session *session_alloc(void)
 {
 	struct glassram_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	int no_slots;
 
 	if (!session)
 		return NULL;
@@ -472,14 +473,14 @@ static struct glassram_session *session_alloc(void)
 	init_waitqueue_head(&session->wait);
 	INIT_LIST_HEAD(&session->policy_link);
 	INIT_WORK(&session->destroy_work, destroy_work);
-	glassram_slots_init(&session->slots);
 	session->epoch = GLASSRAM_FIRST_EPOCH;
 	session->stats_epoch = GLASSRAM_FIRST_EPOCH;
 	session->epoch_ns = ktime_get_ns();
 	session->state = GLASSRAM_STATE_LIVE;
 	session->rate_hz = GLASSRAM_RATE_DEFAULT;
+	no_slots = glassram_slots_init(&session->slots);
 	session->farewell = kzalloc(sizeof(*session->farewell), GFP_KERNEL_ACCOUNT);
-	if (!session->farewell) {
+	if (no_slots || !session->farewell) {
 		session_free(session);
 		return NULL;
 	}

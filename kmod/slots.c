@@ -20,10 +20,18 @@
 /* 64 blocks (768 KiB of columns) hold a small process without any growth. */
 #define FIRST_CAPACITY 64
 
-void glassram_slots_init(struct glassram_slots *slots)
+/**
+ * glassram_slots_init() - no slots yet
+ * @slots: filled; glassram_slots_finish() is right also after a failure
+ * Return: 0 or -ENOMEM.
+ */
+int glassram_slots_init(struct glassram_slots *slots)
 {
 	memset(slots, 0, sizeof(*slots));
 	xa_init(&slots->by_address);
+	slots->recent = kcalloc(GLASSRAM_RECENT_BLOCKS, sizeof(*slots->recent),
+				GFP_KERNEL_ACCOUNT);
+	return slots->recent ? 0 : -ENOMEM;
 }
 
 void glassram_slots_finish(struct glassram_slots *slots)
@@ -37,6 +45,7 @@ void glassram_slots_finish(struct glassram_slots *slots)
 		kfree(slots->blocks[i]);
 	}
 	kvfree(slots->blocks);
+	kfree(slots->recent);
 	for (c = 0; c < GLASSRAM_NR_COLUMNS; c++) {
 		/* A dma-buf that outlives the session holds references of its own. */
 		for (i = 0; i < slots->capacity; i++)
@@ -112,6 +121,26 @@ int glassram_slots_reserve(struct glassram_slots *slots)
 	capacity = max_t(u32, FIRST_CAPACITY, slots->capacity + slots->capacity / 4);
 	capacity = round_up(capacity, BLOCKS_PER_ROW);
 	return grow(slots, min_t(u32, capacity, GLASSRAM_MAX_BLOCKS));
+}
+
+/**
+ * glassram_slots_search() - the block of an address that was not looked up lately
+ * @slots: the slots
+ * @address: any address of the target
+ *
+ * Called by the hook, under RCU.
+ * Return: the block, or NULL.
+ */
+struct glassram_slot_block *glassram_slots_search(struct glassram_slots *slots,
+						  unsigned long address)
+{
+	struct glassram_slot_block *block;
+
+	block = xa_load(&slots->by_address, address >> GLASSRAM_BLOCK_SHIFT);
+	/* Who finds it there must find it complete. */
+	if (block)
+		smp_store_release(glassram_slots_recent(slots, address), block);
+	return block;
 }
 
 /**
@@ -222,5 +251,6 @@ u64 glassram_slots_memory(const struct glassram_slots *slots)
 			   sizeof(struct glassram_slot_block *);
 	u64 per_block = sizeof(struct glassram_slot_block) + PAGE_SIZE;
 
-	return slots->capacity * per_capacity + slots->nr_blocks * per_block;
+	return slots->capacity * per_capacity + slots->nr_blocks * per_block +
+	       GLASSRAM_RECENT_BLOCKS * sizeof(*slots->recent);
 }
