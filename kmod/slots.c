@@ -137,8 +137,7 @@ struct glassram_slot_block *glassram_slots_search(struct glassram_slots *slots,
 	struct glassram_slot_block *block;
 
 	block = xa_load(&slots->by_address, address >> GLASSRAM_BLOCK_SHIFT);
-	/* Who finds it there must find it complete. */
-	if (block)
+	if (block) /* Release: who finds it there must find it complete. */
 		smp_store_release(glassram_slots_recent(slots, address), block);
 	return block;
 }
