@@ -7,8 +7,8 @@
  * allocator arenas grow by mprotect. A refusal is kept as such, until the
  * mapping goes away.
  *
- * Weak spot: a mapping that goes and comes back with the same size between two
- * ADVANCEs is noticed at its first write, not before.
+ * Weak spot: what the target does in a mapping before the ADVANCE that finds it
+ * shows as first touches only.
  */
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
@@ -80,21 +80,6 @@ bool glassram_regions_refused(struct glassram_region_table *table, unsigned long
 	return refusals && find_refusal(refusals->entries, refusals->nr, address);
 }
 
-/**
- * glassram_regions_changed() - does anything say that mappings came or went?
- * @session: the session; its lock is held
- */
-bool glassram_regions_changed(const struct glassram_session *session)
-{
-	const struct glassram_region_table *table = &session->regions;
-	const struct mm_struct *mm = session->mm;
-
-	return test_bit(GLASSRAM_STALE_REGIONS, &session->stale) ||
-	       READ_ONCE(mm->map_count) != table->map_count ||
-	       READ_ONCE(mm->total_vm) != table->total_vm ||
-	       READ_ONCE(mm->data_vm) != table->data_vm;
-}
-
 static bool is_ours(const struct glassram_session *session, const struct vm_area_struct *vma)
 {
 	return vma->vm_userfaultfd_ctx.ctx == session->uffd_ctx;
@@ -103,6 +88,53 @@ static bool is_ours(const struct glassram_session *session, const struct vm_area
 static bool may_be_written(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_MAYWRITE;
+}
+
+static u32 prot_of(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_READ ? GLASSRAM_REGION_READ : 0) |
+	       (vma->vm_flags & VM_WRITE ? GLASSRAM_REGION_WRITE : 0) |
+	       (vma->vm_flags & VM_EXEC ? GLASSRAM_REGION_EXEC : 0) |
+	       (vma->vm_flags & VM_MAYSHARE ? GLASSRAM_REGION_SHARED : 0);
+}
+
+/* Is this mapping still what the table says? */
+static bool is_as_known(const struct glassram_session *session, const struct vm_area_struct *vma,
+			const struct glassram_region *region)
+{
+	return region->start == vma->vm_start && region->end == vma->vm_end &&
+	       region->prot == prot_of(vma) &&
+	       (region->state == GLASSRAM_REGION_WATCHED) == is_ours(session, vma);
+}
+
+/**
+ * glassram_regions_changed() - is the table out of date?
+ * @session: the session; its lock is held, the mm is alive
+ *
+ * Compares all mappings, because nothing tells of an mremap() that moves one:
+ * it keeps their number and size, and loses the registration.
+ */
+bool glassram_regions_changed(const struct glassram_session *session)
+{
+	const struct glassram_region_table *table = &session->regions;
+	struct vm_area_struct *vma;
+	u32 i = 0;
+
+	VMA_ITERATOR(vmi, session->mm, 0);
+
+	if (test_bit(GLASSRAM_STALE_REGIONS, &session->stale))
+		return true;
+	if (mmap_read_lock_killable(session->mm))
+		return false;
+	for_each_vma(vmi, vma) {
+		if (!may_be_written(vma))
+			continue;
+		if (i == table->nr_regions || !is_as_known(session, vma, &table->regions[i]))
+			break;
+		i++;
+	}
+	mmap_read_unlock(session->mm);
+	return vma || i != table->nr_regions;
 }
 
 /* Mappings that want registering and were not refused before. */
@@ -221,10 +253,7 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 		region.dev_major = MAJOR(inode->i_sb->s_dev);
 		region.dev_minor = MINOR(inode->i_sb->s_dev);
 	}
-	region.prot = (vma->vm_flags & VM_READ ? GLASSRAM_REGION_READ : 0) |
-		      (vma->vm_flags & VM_WRITE ? GLASSRAM_REGION_WRITE : 0) |
-		      (vma->vm_flags & VM_EXEC ? GLASSRAM_REGION_EXEC : 0) |
-		      (vma->vm_flags & VM_MAYSHARE ? GLASSRAM_REGION_SHARED : 0);
+	region.prot = prot_of(vma);
 	if (!is_ours(session, vma)) {
 		region.state = GLASSRAM_REGION_REFUSED;
 		refusal = find_refusal(refused->entries, refused->nr, region.start);
@@ -266,7 +295,6 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 static int build(struct glassram_session *session, const struct range_list *refused,
 		 struct table_builder *builder)
 {
-	struct glassram_region_table *table = &session->regions;
 	struct mm_struct *mm = session->mm;
 	struct vm_area_struct *vma;
 	int ret = 0;
@@ -275,9 +303,6 @@ static int build(struct glassram_session *session, const struct range_list *refu
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	table->map_count = mm->map_count;
-	table->total_vm = mm->total_vm;
-	table->data_vm = mm->data_vm;
 	for_each_vma(vmi, vma) {
 		if (is_ours(session, vma) && vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) {
 			ret = -EXDEV;

@@ -33,8 +33,6 @@ struct glassram_refusals {
  * @names: NUL-terminated names, one after the other
  * @generation: counts the changes
  * @refusals: RCU; NULL if there are none
- * @map_count, @total_vm, @data_vm: of the mm at the last rescan: a cheap sign
- *	that mappings came or went
  */
 struct glassram_region_table {
 	struct glassram_region *regions;
@@ -44,9 +42,6 @@ struct glassram_region_table {
 	u32 names_len;
 	u64 generation;
 	struct glassram_refusals __rcu *refusals;
-	int map_count;
-	unsigned long total_vm;
-	unsigned long data_vm;
 };
 
 bool glassram_regions_changed(const struct glassram_session *session);

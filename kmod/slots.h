@@ -18,7 +18,6 @@ static_assert(BIT(GLASSRAM_BLOCK_SHIFT - PAGE_SHIFT) == GLASSRAM_BLOCK_SLOTS);
 
 enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
 
-/* Exemptions from the self-check hold for chunks of this size, that of a transparent huge page. */
 /*
  * Blocks found last, by the low bits of their address: a search of the xarray
  * costs the hook 200 instructions, a look here 10. 1,024 entries hold 4 GiB of
@@ -26,6 +25,7 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  */
 #define GLASSRAM_RECENT_BLOCKS 1024
 
+/* Exemptions from the self-check hold for chunks of this size, that of a transparent huge page. */
 #define GLASSRAM_CHUNK_SHIFT 21
 #define GLASSRAM_BLOCK_CHUNKS (GLASSRAM_BLOCK_BYTES >> GLASSRAM_CHUNK_SHIFT)
 
