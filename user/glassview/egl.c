@@ -29,6 +29,9 @@
 
 #define MAX_DEVICES 16
 
+/* Render nodes are numbered from here on. */
+#define FIRST_RENDER_NODE "/dev/dri/renderD128"
+
 /* Mesa's warnings about displays that are only tried would go to the terminal. */
 #define QUIET_MESA "EGL_LOG_LEVEL", "fatal"
 
@@ -222,7 +225,7 @@ static int open_gpu_gbm(int drm_fd, struct egl *ret_egl)
 	    !egl_has_extension(client, "EGL_MESA_platform_gbm"))
 		return -1;
 	fd = drm_fd >= 0 ? fcntl(drm_fd, F_DUPFD_CLOEXEC, 3) :
-			   open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
+			   open(FIRST_RENDER_NODE, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	gbm = gbm_create_device(fd);
@@ -264,7 +267,11 @@ int egl_open(int drm_fd, struct egl *ret_egl)
 	list_devices(&devices);
 	if (!open_gpu_device(&devices, node, ret_egl))
 		return 0;
-	if (!open_gpu_gbm(drm_fd, ret_egl))
+	/*
+	 * A machine without any render node has no GPU: its displays only show, and
+	 * GBM on them is another software renderer, with chatter on stderr.
+	 */
+	if (!access(FIRST_RENDER_NODE, F_OK) && !open_gpu_gbm(drm_fd, ret_egl))
 		return 0;
 	if (!open_software(&devices, ret_egl))
 		return 0;
