@@ -138,7 +138,7 @@ void scene_save(const struct scene *scene, const char *name)
 	mkdir("out", 0755);
 	mkdir("out/render", 0755);
 	snprintf(path, sizeof(path), "out/render/%s.png", name);
-	png_file_write(path, scene->pixels, scene->target.width, scene->target.height, false);
+	png_file_write(path, scene->pixels, scene->target.width, scene->target.height);
 }
 
 void scene_map(const struct scene *scene, int *ret_x, int *ret_y, int *ret_side)

@@ -210,8 +210,8 @@ static void test_map(void)
 	unsigned int x, y, lit = 0;
 
 	cells_init(&cells, COLUMNS, ROWS);
-	/* One bright pixel at the left, 10 rows from the top: row 53 from the bottom. */
-	memset(&pixels[(53 * 64 + 0) * 4], 0xff, 4);
+	/* One bright pixel at the left, 10 rows from the top. */
+	memset(&pixels[(10 * 64 + 0) * 4], 0xff, 4);
 	cells_map(&cells, 1, 2, 20, pixels, 64);
 	for (y = 0; y < ROWS; y++)
 		for (x = 0; x < COLUMNS; x++)

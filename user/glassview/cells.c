@@ -58,6 +58,19 @@ unsigned int cells_text(struct cells *cells, unsigned int row, unsigned int colu
 	return n;
 }
 
+void cells_fill(struct cells *cells, unsigned int row, unsigned int column, unsigned int count,
+		uint32_t bg)
+{
+	unsigned int i;
+
+	for (i = column; row < cells->rows && i < column + count && i < cells->columns; i++) {
+		struct cell *cell = &cells->next[(size_t)row * cells->columns + i];
+
+		*cell = blank;
+		cell->bg = bg;
+	}
+}
+
 static bool same(const struct cell *a, const struct cell *b)
 {
 	return a->glyph == b->glyph && a->fg == b->fg && a->bg == b->bg;
@@ -144,7 +157,7 @@ static uint32_t brightest(const uint8_t *pixels, unsigned int size, unsigned int
 
 	for (y = top; y < bottom; y++) {
 		for (x = left; x < right; x++) {
-			const uint8_t *p = pixels + ((size_t)(size - 1 - y) * size + x) * 4;
+			const uint8_t *p = pixels + ((size_t)y * size + x) * 4;
 
 			if (!best || brightness(p) > brightness(best))
 				best = p;

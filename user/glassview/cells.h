@@ -63,6 +63,12 @@ unsigned int cells_text(struct cells *cells, unsigned int row, unsigned int colu
 			unsigned int limit, uint32_t fg, const char *text);
 
 /**
+ * cells_fill() - colour @count blanks of a row, from @column on
+ */
+void cells_fill(struct cells *cells, unsigned int row, unsigned int column, unsigned int count,
+		uint32_t bg);
+
+/**
  * cells_write() - write what changed since the last call
  * The cursor is left anywhere.
  */
@@ -75,7 +81,7 @@ void cells_print(const struct cells *cells, FILE *out);
 
 /**
  * cells_map() - a square picture as half blocks
- * @pixels: RGBA, @size * @size, bottom row first
+ * @pixels: RGBA, @size * @size, top row first
  * @side: columns to fill, from @row, @column on; @side / 2 rows
  *
  * Each half cell takes the brightest of its pixels: a single written page must

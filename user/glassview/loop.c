@@ -22,6 +22,9 @@
 /* A picture that nobody can end by hand ends after so long. */
 #define UNATTENDED_SECONDS 5.0
 
+/* The longest rest between two pictures that the CPU draws. */
+#define PAUSE_MAX 0.5
+
 /* Pictures over which the frame rate is taken, at most, and their span. */
 #define RATE_FRAMES 128
 #define RATE_SECONDS 2.0
@@ -47,7 +50,11 @@ static void read_events(struct loop *loop)
 {
 	struct signalfd_siginfo info;
 
-	if (read(loop->signals, &info, sizeof(info)) == sizeof(info)) {
+	if (read(loop->signals, &info, sizeof(info)) != sizeof(info)) {
+		/* A key, then. */
+	} else if (info.ssi_signo == SIGUSR1) {
+		loop->freeze = true;
+	} else {
 		loop->stop = true;
 		if (info.ssi_code <= 0)
 			loop->signal = info.ssi_signo;
@@ -127,7 +134,9 @@ static double next_due(const struct loop *loop)
 	else if (loop->now + 1 / hz > end)
 		pause = loop->now + 1 / hz - end;
 	if (stage->status.software && pause < stage->drawing)
-		pause = stage->drawing;
+		pause = stage->drawing < PAUSE_MAX ? stage->drawing : PAUSE_MAX;
+	if (loop->seconds > 0 && loop->began + loop->seconds < end + pause)
+		return loop->began + loop->seconds;
 	return end + pause;
 }
 
@@ -165,6 +174,11 @@ static int run(struct loop *loop)
 	for (;;) {
 		if (source->update(source) || show(loop))
 			return -1;
+		/* Whoever started us from afar does not see the display. */
+		if (loop->stage->kms && loop->frames == 1)
+			message("process %d is shown on %s, %ux%u, drawn by %s", source->view.pid,
+				loop->stage->kms->path, loop->stage->target.width,
+				loop->stage->target.height, loop->stage->status.renderer);
 		if (is_over(loop))
 			break;
 		wait_events(loop, next_due(loop));
@@ -199,7 +213,8 @@ int loop_run(struct source *source, struct stage *stage, const struct options *o
 		loop.seconds = UNATTENDED_SECONDS;
 	if (stats_init(&loop.stats))
 		return -1;
-	loop.keys = stage->interactive ? keys_begin() : -1;
+	/* Beside a display, the keyboard is the command's. */
+	loop.keys = stage->interactive && !(stage->kms && options->command) ? keys_begin() : -1;
 	err = run(&loop);
 	keys_end();
 	*ret_signal = loop.signal;

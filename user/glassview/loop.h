@@ -12,12 +12,13 @@
 /**
  * loop_run() - show pictures until the time is up, the target ends, a key or a
  * signal asks for it
- * @signals: a signalfd of SIGINT, SIGTERM and SIGHUP
+ * @signals: a signalfd of SIGINT, SIGTERM, SIGHUP, and of SIGUSR1, which freezes
  * @ret_signal: the signal that ended it, if another process sent it, to be
  *	passed on to a command; else 0 (control-C reaches the command by itself)
  *
  * Ends by saving what is to be kept (picture, statistics). With
- * @options->freeze the last picture then stands until a key or signal.
+ * @options->freeze, the space key or SIGUSR1 the last picture stands until a key
+ * or another signal.
  *
  * Return: 0, or -1 with a one-line message printed.
  */

@@ -8,11 +8,13 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "launch.h"
 #include "loop.h"
+#include "machine.h"
 #include "message.h"
 #include "options.h"
 #include "picker.h"
@@ -26,18 +28,19 @@
 /* Slots of --synthetic: 4 GiB of made-up memory. */
 #define SYNTHETIC_SLOTS (1U << 20)
 
-/* Signals that end the picture come through an fd, in the one place that waits. */
+/* Signals that end or freeze the picture come through an fd, where the loop waits. */
 static int take_signals(void)
 {
-	sigset_t ending;
+	sigset_t signals;
 
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&ending);
-	sigaddset(&ending, SIGINT);
-	sigaddset(&ending, SIGTERM);
-	sigaddset(&ending, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ending, NULL);
-	return signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* The target that was not named. Return: 0, or the exit status + 1. */
@@ -89,6 +92,13 @@ static int watch(const struct options *options, struct stage *stage, pid_t pid, 
 	return err;
 }
 
+/* Mesa's software renderer reads this when it starts: TCG has no wide vectors. */
+static void suit_emulation(void)
+{
+	if (machine_is_emulated())
+		setenv("LP_NATIVE_VECTOR_WIDTH", "128", 0);
+}
+
 int main(int argc, char **argv)
 {
 	int err, signals, aside = -1, status = 0;
@@ -99,6 +109,7 @@ int main(int argc, char **argv)
 	err = options_parse(argc, argv, &options);
 	if (err)
 		return err < 0 ? STATUS_USAGE : 0;
+	suit_emulation();
 	if (options.probe)
 		return probe_print(stdout) ? STATUS_FAILED : 0;
 	pid = options.pid;

@@ -10,7 +10,8 @@
 
 /**
  * struct offscreen - one framebuffer, RGBA8
- * @framebuffer: GL name
+ * @framebuffer: GL name; to be drawn top down, as a display is, so that the same
+ *	picture gives the same pixels in both
  * @renderbuffer: its storage
  * @pixels: where offscreen_read() puts them, @width * @height * 4 bytes
  */
@@ -31,7 +32,7 @@ void offscreen_finish(struct offscreen *offscreen);
 
 /**
  * offscreen_read() - read the picture back
- * Return: RGBA, bottom row first; valid until the next call.
+ * Return: RGBA, top row first; valid until the next call.
  */
 const uint8_t *offscreen_read(struct offscreen *offscreen);
 

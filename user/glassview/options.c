@@ -33,8 +33,8 @@ static const char help[] =
 	"How long:\n"
 	"  --seconds S         end after S seconds (5 where nobody can end it by hand)\n"
 	"  --frames N          end after N pictures\n"
-	"  --freeze            at that end, or after the space key, arm once more, then let\n"
-	"                      the picture and its clock stand until a signal or q\n"
+	"  --freeze            at that end arm once more, then let the picture and its clock\n"
+	"                      stand until a signal or q\n"
 	"\n"
 	"What and how:\n"
 	"  --rate HZ           arming ticks a second, 1 to 1000 (10)\n"
@@ -45,7 +45,7 @@ static const char help[] =
 	"  --probe             print what EGL can do here, and end\n"
 	"  --help, --version\n"
 	"\n"
-	"Keys: q ends, space freezes.\n";
+	"Keys: q ends, space freezes; so does the signal USR1.\n";
 
 enum {
 	OPTION_HEADLESS = 256,

@@ -37,8 +37,9 @@ struct panel {
 	struct panel_thread top[PANEL_THREADS];
 	unsigned int nr_top;
 	char title[128];
-	char lines[6][64];
-	unsigned int nr_lines;
+	char lines[5][64];
+	char warning[64];
+	char scale_high[16];
 };
 
 /**

@@ -34,8 +34,7 @@ static void on_warning(png_structp png, png_const_charp reason)
 	(void)reason;
 }
 
-static int encode(FILE *file, const uint8_t *pixels, uint32_t width, uint32_t height,
-		  bool bottom_up)
+static int encode(FILE *file, const uint8_t *pixels, uint32_t width, uint32_t height)
 {
 	png_structp png;
 	png_infop info;
@@ -55,18 +54,14 @@ static int encode(FILE *file, const uint8_t *pixels, uint32_t width, uint32_t he
 		     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
 	png_write_info(png, info);
 	png_set_filler(png, 0, PNG_FILLER_AFTER);
-	for (row = 0; row < height; row++) {
-		uint32_t from = bottom_up ? height - 1 - row : row;
-
-		png_write_row(png, pixels + (size_t)from * width * 4);
-	}
+	for (row = 0; row < height; row++)
+		png_write_row(png, pixels + (size_t)row * width * 4);
 	png_write_end(png, NULL);
 	png_destroy_write_struct(&png, &info);
 	return 0;
 }
 
-int png_file_write(const char *path, const uint8_t *pixels, uint32_t width, uint32_t height,
-		   bool bottom_up)
+int png_file_write(const char *path, const uint8_t *pixels, uint32_t width, uint32_t height)
 {
 	char *name;
 	FILE *file;
@@ -92,7 +87,7 @@ int png_file_write(const char *path, const uint8_t *pixels, uint32_t width, uint
 	file = fdopen(fd, "wb");
 	if (!file)
 		close(fd);
-	err = !file || encode(file, pixels, width, height, bottom_up);
+	err = !file || encode(file, pixels, width, height);
 	if (file && fclose(file))
 		err = -1;
 	if (err || rename(name, path)) {

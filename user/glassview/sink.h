@@ -17,8 +17,9 @@
  * struct sink_target - what to draw into
  * @framebuffer: a complete GL framebuffer object of @width x @height, RGBA or
  *	XRGB 8 bit; row 0 of GL is the bottom row unless @top_down
- * @top_down: row 0 of the framebuffer is the top row of the picture (buffers
- *	that are scanned out directly)
+ * @top_down: row 0 of the framebuffer is the top row of the picture, as it is in
+ *	buffers that are scanned out; drawn either way, blended edges differ by one
+ *	step of 255, so all sinks that can be compared are drawn the same way
  * @bare: draw the map alone, over the whole framebuffer and without any text:
  *	the sink adds its own (a terminal)
  */

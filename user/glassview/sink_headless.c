@@ -29,6 +29,7 @@ static int headless_begin(struct sink *sink, struct sink_target *ret_target)
 		.framebuffer = headless->offscreen.framebuffer,
 		.width = headless->offscreen.width,
 		.height = headless->offscreen.height,
+		.top_down = true,
 	};
 	return 0;
 }
@@ -48,7 +49,7 @@ static int headless_save(struct sink *sink)
 		return 0;
 	pixels = offscreen_read(&headless->offscreen);
 	return png_file_write(headless->path, pixels, headless->offscreen.width,
-			      headless->offscreen.height, true);
+			      headless->offscreen.height);
 }
 
 static void headless_destroy(struct sink *sink)

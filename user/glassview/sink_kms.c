@@ -223,14 +223,14 @@ static void free_buffers(struct kms *kms)
 	}
 }
 
-/* RGBA, bottom row first, to XRGB8888 (bytes B, G, R, X), top row first. */
+/* RGBA to XRGB8888 (bytes B, G, R, X). */
 static void copy_picture(struct kms *kms, struct kms_buffer *buffer)
 {
 	const uint8_t *pixels = offscreen_read(&kms->copy);
 	uint32_t x, y, width = kms_width(kms), height = kms_height(kms);
 
 	for (y = 0; y < height; y++) {
-		const uint8_t *from = pixels + (size_t)(height - 1 - y) * width * 4;
+		const uint8_t *from = pixels + (size_t)y * width * 4;
 		uint8_t *to = buffer->map + (size_t)y * buffer->stride;
 
 		for (x = 0; x < width; x++, from += 4, to += 4) {
@@ -283,7 +283,7 @@ static int kms_begin(struct sink *sink, struct sink_target *ret_target)
 					      kms->buffers[kms->next].framebuffer,
 		.width = kms_width(kms),
 		.height = kms_height(kms),
-		.top_down = !kms->copying,
+		.top_down = true,
 	};
 	return 0;
 }

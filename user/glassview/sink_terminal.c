@@ -123,6 +123,7 @@ static int terminal_begin(struct sink *sink, struct sink_target *ret_target)
 		.framebuffer = terminal->offscreen.framebuffer,
 		.width = terminal->offscreen.width,
 		.height = terminal->offscreen.height,
+		.top_down = true,
 		.bare = true,
 	};
 	return 0;

@@ -36,10 +36,13 @@
 #define FAULT_COST 0.75e-6
 #define FAULT_COST_EMULATED 15e-6
 
-/* The overhead is taken over so many refreshes: two seconds. */
-#define OVERHEAD_SAMPLES 8
+/* The overhead is taken over the last two seconds, or what there is from one on. */
+#define OVERHEAD_SECONDS 2.0
+#define OVERHEAD_SECONDS_MIN 1.0
+#define OVERHEAD_SAMPLES 16
 
 struct sample {
+	double at;
 	uint64_t faults;
 	uint64_t advance_ns;
 	uint64_t cpu_ticks;
@@ -103,7 +106,7 @@ static void stop_thread(struct session_source *s)
 	atomic_store(&s->stop, true);
 	do {
 		/* The signal may come just before the sleep: then send another. */
-		pthread_kill(s->thread, SIGUSR1);
+		pthread_kill(s->thread, SIGRTMIN);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_nsec += 20 * 1000 * 1000;
 		if (until.tv_nsec >= 1000000000) {
@@ -121,9 +124,9 @@ static int start_thread(struct session_source *s)
 	int err;
 
 	/* Without SA_RESTART, which is the point. */
-	sigaction(SIGUSR1, &wake, NULL);
+	sigaction(SIGRTMIN, &wake, NULL);
 	sigfillset(&all);
-	sigdelset(&all, SIGUSR1);
+	sigdelset(&all, SIGRTMIN);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&s->thread, NULL, arm_thread, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -179,28 +182,42 @@ static uint64_t refresh_process(struct source_view *view)
 	return user + system;
 }
 
+/* The newest sample that is old enough, or else the oldest. */
+static const struct sample *choose_sample(const struct session_source *s, double now)
+{
+	unsigned int i, kept = s->nr_samples < OVERHEAD_SAMPLES ? s->nr_samples : OVERHEAD_SAMPLES;
+	const struct sample *sample = NULL;
+
+	for (i = 1; i <= kept; i++) {
+		sample = &s->samples[(s->nr_samples - i) % OVERHEAD_SAMPLES];
+		if (now - sample->at >= OVERHEAD_SECONDS)
+			break;
+	}
+	return sample && now - sample->at >= OVERHEAD_SECONDS_MIN ? sample : NULL;
+}
+
 /* Time that watching took, over the CPU time of the target. */
 static void refresh_overhead(struct session_source *s, uint64_t cpu_ticks)
 {
 	struct source_view *view = &s->source.view;
 	struct sample now = {
+		.at = machine_seconds(),
 		.faults = view->stats.faults,
 		.advance_ns = view->stats.advance_ns,
 		.cpu_ticks = cpu_ticks,
 	};
-	struct sample *slot = &s->samples[s->nr_samples % OVERHEAD_SAMPLES];
+	const struct sample *then = choose_sample(s, now.at);
 	double cost, cpu;
 
-	if (s->nr_samples >= OVERHEAD_SAMPLES) {
-		cost = (now.faults - slot->faults) * s->fault_cost +
-		       (now.advance_ns - slot->advance_ns) * 1e-9;
-		cpu = (double)(now.cpu_ticks - slot->cpu_ticks) / sysconf(_SC_CLK_TCK);
+	if (then) {
+		cost = (now.faults - then->faults) * s->fault_cost +
+		       (now.advance_ns - then->advance_ns) * 1e-9;
+		cpu = (double)(now.cpu_ticks - then->cpu_ticks) / sysconf(_SC_CLK_TCK);
 		view->overhead = cpu > 0 ? cost / cpu : -1;
 		if (view->overhead > 1)
 			view->overhead = 1;
 	}
-	*slot = now;
-	s->nr_samples++;
+	s->samples[s->nr_samples++ % OVERHEAD_SAMPLES] = now;
 }
 
 static void refresh_figures(struct session_source *s)

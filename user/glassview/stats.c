@@ -56,7 +56,7 @@ void stats_frame(struct stats *stats, const struct source_view *view, double dra
 	stats->frames++;
 	add(&stats->draw, drawing);
 	/* The open epoch began when the one before it was closed. */
-	if (view->epoch != stats->epoch_seen && now > view->epoch_began)
+	if (view->epoch != stats->epoch_seen && view->epoch_began > 0)
 		add(&stats->latency, now - view->epoch_began);
 	stats->epoch_seen = view->epoch;
 }
