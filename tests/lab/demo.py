@@ -61,7 +61,7 @@ def wander(memory):
 
 
 def leak(kept):
-    while len(kept) < 512:
+    while len(kept) < 320:
         kept.append(bytearray(b"\1" * (256 << 10)))
         time.sleep(0.1)
 
@@ -75,7 +75,7 @@ def start(name, function, argument):
 
 
 def main():
-    areas = [area(48), area(24), area(48)]
+    areas = [area(40), area(16), area(48)]
     start("sweep", sweep, areas[0])
     start("hotspot", hotspot, areas[1])
     start("random", wander, areas[2])
