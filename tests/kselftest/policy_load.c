@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,74 @@ TEST(one_file_can_be_loaded_twice)
 	glassram_policy_unload(one);
 	glassram_policy_unload(two);
 	glassram_policy_unload(NULL);
+}
+
+/* Unbinding waits for the hook, not for luck: writers never stop meanwhile. */
+TEST(policies_come_and_go_under_a_writer)
+{
+	struct glassram_policy *policy;
+	struct glassram_session *s;
+	struct glassram_stats stats;
+	pid_t pid = fork();
+
+	if (!pid) {
+		volatile char *area = malloc(256 * LIB_PAGE);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			for (unsigned long i = 0; i < 256; i++)
+				area[i * LIB_PAGE]++;
+	}
+	ASSERT_EQ(glassram_attach(pid, NULL, &s), GLASSRAM_OK)
+		TH_LOG("%s", glassram_error_message());
+	for (int i = 0; i < 8; i++) {
+		LOADED(i & 1 ? POLICIES "comm.bpf.o:comm_prefix=no" : POLICIES "default.bpf.o",
+		       &policy);
+		ASSERT_EQ(glassram_set_policy(s, glassram_policy_name(policy)), GLASSRAM_OK);
+		for (int j = 0; j < 3; j++)
+			ASSERT_EQ(glassram_advance(s, 0, NULL), GLASSRAM_OK);
+		glassram_policy_unload(policy);
+		ASSERT_EQ(glassram_advance(s, 0, NULL), GLASSRAM_OK);
+	}
+	ASSERT_EQ(glassram_stats(s, &stats), GLASSRAM_OK);
+	ASSERT_GT(stats.hits, 256);
+	ASSERT_GT(stats.rejected, 256);
+	ASSERT_EQ(stats.lost, 0);
+	ASSERT_EQ(stats.unexplained, 0);
+	glassram_detach(s);
+	kill(pid, SIGKILL);
+}
+
+static uint32_t registered(void)
+{
+	struct glassram_query query;
+
+	return glassram_query(&query) ? UINT32_MAX : query.policies;
+}
+
+TEST(killing_the_loader_unregisters)
+{
+	struct glassram_policy *policy;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		if (!glassram_policy_load(POLICIES "default.bpf.o", &policy) &&
+		    write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	ASSERT_EQ(read(ready[0], &byte, 1), 1);
+	ASSERT_EQ(registered(), 1);
+	/* the type belongs to the module, so the module may not go now */
+	ASSERT_NE(system("rmmod glassram 2>/dev/null"), 0);
+	ASSERT_EQ(kill(pid, SIGKILL), 0);
+	for (int i = 0; i < 100 && registered(); i++)
+		usleep(50000);
+	ASSERT_EQ(registered(), 0);
 }
 
 TEST(the_verifiers_reason_is_told)
