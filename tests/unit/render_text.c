@@ -63,6 +63,7 @@ struct case_of_overlay {
 	bool ended;
 	double still;
 	const char *comm;
+	const char *look;
 };
 
 static void spoil_names(struct source_view *view)
@@ -103,7 +104,7 @@ static void test_overlay(struct text *text, const struct case_of_overlay *c, int
 		.picture = &picture,
 		.map_rect = layout_map(picture.map, 1 << map.cell_order),
 		.map = &map, .figures = &figures, .view = &source->view, .status = &status,
-		.rung = MAPPER_UPLOAD, .look = "heat" });
+		.rung = MAPPER_UPLOAD, .look = c->look });
 	for (size_t i = 0; i < canvas.nr_notes; i++) {
 		if (!layout_inside(canvas.notes[i].box, all)) {
 			clipped++;
@@ -130,10 +131,10 @@ static void test_overlay(struct text *text, const struct case_of_overlay *c, int
 int main(void)
 {
 	static const struct case_of_overlay cases[] = {
-		{ "just attached", 1 << 16, 0, false, 0, "python3" },
-		{ "busy", 1 << 16, 40, false, 0, "WWWWWWWWWWWWWWW" },
-		{ "quiet", 1 << 18, 15, false, 4, "x" },
-		{ "ended", 1 << 15, 15, true, 4, "sleep" },
+		{ "just attached", 1 << 16, 0, false, 0, "python3", "heat" },
+		{ "busy", 1 << 16, 40, false, 0, "WWWWWWWWWWWWWWW", "thread" },
+		{ "quiet", 1 << 18, 15, false, 4, "x", "heat" },
+		{ "ended", 1 << 15, 15, true, 4, "sleep", "age" },
 	};
 	static const int sizes[][2] = { { 1920, 1080 }, { 1280, 720 }, { 1280, 800 },
 					{ 3840, 2160 }, { 1024, 768 }, { 800, 600 } };

@@ -63,9 +63,9 @@ struct layout_picture layout_picture(int width, int height)
 		top = h - side - bottom;
 	}
 
-	/* 30 ems hold the panel's rows, 10 a label such as "libc.so.6 2.1 MiB". */
-	panel_min = 30 * p.base;
-	gutter = 10 * p.base;
+	/* 28 ems hold the panel's rows, 14 a label such as "libpython3.13.so 6 MiB". */
+	panel_min = 28 * p.base;
+	gutter = 14 * p.base;
 	side = h - top - bottom;
 	if (side > w - 2 * margin - panel_min - gutter - p.gap)
 		side = w - 2 * margin - panel_min - gutter - p.gap;

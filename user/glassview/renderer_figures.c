@@ -146,7 +146,8 @@ static void count_slots(struct figures *figures, const struct source_view *view,
 }
 
 /* Keeps @row if it is among the greatest of @rows, which are sorted. */
-static void keep_top(struct figures_row *rows, size_t *nr, double per_second, const char *name)
+static void keep_top(struct figures_row *rows, size_t *nr, double per_second, const char *name,
+		     uint32_t thread)
 {
 	size_t place = *nr;
 
@@ -159,6 +160,7 @@ static void keep_top(struct figures_row *rows, size_t *nr, double per_second, co
 	memmove(&rows[place + 1], &rows[place], (*nr - 1 - place) * sizeof(*rows));
 	snprintf(rows[place].name, sizeof(rows[place].name), "%s", name);
 	rows[place].per_second = per_second;
+	rows[place].thread = thread;
 }
 
 static void rank_areas(struct figures *figures, const struct map *map)
@@ -172,7 +174,7 @@ static void rank_areas(struct figures *figures, const struct map *map)
 		figures_bytes(map->areas[i].bytes, size, sizeof(size));
 		snprintf(name, sizeof(name), "%s %s", map->areas[i].name, size);
 		keep_top(figures->top_areas, &figures->nr_top_areas,
-			 figures->areas[i].hits.per_second, name);
+			 figures->areas[i].hits.per_second, name, 0);
 	}
 }
 
@@ -208,7 +210,8 @@ static int rank_threads(struct figures *figures, const struct source_view *view,
 			continue;
 		snprintf(name, sizeof(name), "%.*s %u", GLASSRAM_COMM_LEN, thread->comm,
 			 thread->tid);
-		keep_top(figures->threads, &figures->nr_threads, mine->hits.per_second, name);
+		keep_top(figures->threads, &figures->nr_threads, mine->hits.per_second, name,
+			 thread->slot);
 	}
 	qsort(threads, view->nr_threads, sizeof(*threads), by_key);
 	free(figures->known_threads);

@@ -36,9 +36,11 @@ struct figures_rate {
 
 /**
  * struct figures_row - one of the most active
+ * @thread: its thread slot, in the table of threads
  */
 struct figures_row {
 	char name[48];
+	uint32_t thread;
 	double per_second;
 };
 

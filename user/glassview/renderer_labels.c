@@ -192,8 +192,8 @@ void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *inpu
 	struct layout_rect quiet = quiet_box(canvas, input);
 
 	/* The lines need some way to fan out before the first letter. */
-	gutter.x += 2 * p->gap;
-	gutter.width -= 2 * p->gap;
+	gutter.x += 3 * p->gap / 2;
+	gutter.width -= 3 * p->gap / 2;
 	for (size_t i = 0; i < nr; i++) {
 		double x, y;
 

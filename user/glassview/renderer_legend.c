@@ -28,9 +28,9 @@ static struct palette_color faded(struct palette_color color, double brightness)
 	return color;
 }
 
-/* The tick labels of a scale: both ends, and every decade that has room. */
+/* The tick labels of a scale: both ends, @end after the last, and every decade with room. */
 static void draw_ticks(struct canvas *canvas, const struct layout_picture *p,
-		       struct layout_rect bar, double low, double high)
+		       struct layout_rect bar, double low, double high, const char *end)
 {
 	double decades = log10(high / low);
 	int top = bar.y + bar.height + 1;
@@ -40,7 +40,7 @@ static void draw_ticks(struct canvas *canvas, const struct layout_picture *p,
 	figures_number(low, string, sizeof(string));
 	next = bar.x + canvas_text(canvas, bar.x, top, p->small, CANVAS_LEFT, palette_dim, string);
 	figures_number(high, string, sizeof(string));
-	strncat(string, " hits/s = every epoch", sizeof(string) - strlen(string) - 1);
+	strncat(string, end, sizeof(string) - strlen(string) - 1);
 	room_end = bar.x + bar.width -
 		   canvas_text(canvas, bar.x + bar.width, top, p->small, CANVAS_RIGHT, palette_dim,
 			       string);
@@ -71,14 +71,15 @@ static struct layout_rect slice(struct layout_rect bar, int i)
 	return (struct layout_rect){ x0, bar.y, x1 - x0, bar.height };
 }
 
-static void draw_rate_bar(struct canvas *canvas, struct layout_rect bar)
+static void draw_rate_bar(struct canvas *canvas, struct layout_rect bar, bool reverse)
 {
 	struct palette_color table[PALETTE_ENTRIES];
 
 	palette_fill(table);
 	for (int i = 0; i < SLICES; i++)
 		canvas_rect(canvas, slice(bar, i),
-			    table[(2 * i + 1) * (PALETTE_ENTRIES - 1) / (2 * SLICES)]);
+			    table[(2 * (reverse ? SLICES - 1 - i : i) + 1) *
+				  (PALETTE_ENTRIES - 1) / (2 * SLICES)]);
 }
 
 static void draw_age_bar(struct canvas *canvas, struct layout_rect bar)
@@ -125,6 +126,47 @@ static void describe_cell(const struct overlay_input *input, char *ret_string, s
 		snprintf(ret_string, capacity, "%s = %s (one page)", size, bytes);
 }
 
+/* What colour means, by look; a look of one's own says it in its own words elsewhere. */
+static void draw_colour(struct canvas *canvas, const struct overlay_input *input,
+			struct layout_rect box, struct layout_rect bar)
+{
+	const struct layout_picture *p = input->picture;
+	const char *heading = "colour: writes per second";
+
+	if (!strcmp(input->look, "heat")) {
+		draw_rate_bar(canvas, bar, false);
+		/* A page counts once in an epoch; a cell of several can have more. */
+		draw_ticks(canvas, p, bar, PALETTE_RATE_LOW,
+			   palette_rate_high(input->view->rate_hz),
+			   input->map->shift ? " hits/s or more" : " hits/s = every epoch");
+	} else if (!strcmp(input->look, "age")) {
+		heading = "colour: time since the last write";
+		draw_rate_bar(canvas, bar, true);
+		draw_ticks(canvas, p, bar, 0.1, 1000, " s or more");
+	} else if (!strcmp(input->look, "thread")) {
+		heading = "colour: the thread that wrote last";
+		canvas_text(canvas, bar.x, bar.y, p->small, CANVAS_LEFT, palette_dim,
+			    "the most active ones: bars below");
+	} else {
+		heading = input->look;
+	}
+	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text, heading);
+}
+
+static void draw_brightness(struct canvas *canvas, const struct overlay_input *input,
+			    struct layout_rect bar)
+{
+	const struct layout_picture *p = input->picture;
+
+	canvas_text(canvas, bar.x, bar.y - line_height(p), p->base, CANVAS_LEFT, palette_text,
+		    "brightness: time since the last write");
+	draw_age_bar(canvas, bar);
+	canvas_text(canvas, bar.x, bar.y + bar.height + 1, p->small, CANVAS_LEFT, palette_dim,
+		    "now");
+	canvas_text(canvas, bar.x + bar.width, bar.y + bar.height + 1, p->small, CANVAS_RIGHT,
+		    palette_dim, "2 s or more");
+}
+
 void legend_draw(struct canvas *canvas, const struct overlay_input *input, struct layout_rect box)
 {
 	const struct layout_picture *p = input->picture;
@@ -133,23 +175,16 @@ void legend_draw(struct canvas *canvas, const struct overlay_input *input, struc
 	char string[96];
 	int x;
 
-	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text,
-		    "colour: writes per second");
-	draw_rate_bar(canvas, bar);
-	draw_ticks(canvas, p, bar, PALETTE_RATE_LOW, palette_rate_high(input->view->rate_hz));
-
+	draw_colour(canvas, input, box, bar);
 	bar.y += 2 * line + p->base + p->gap / 2;
-	canvas_text(canvas, box.x, bar.y - line, p->base, CANVAS_LEFT, palette_text,
-		    "brightness: time since the last write");
-	draw_age_bar(canvas, bar);
-	canvas_text(canvas, bar.x, bar.y + bar.height + 1, p->small, CANVAS_LEFT, palette_dim,
-		    "now");
-	canvas_text(canvas, bar.x + bar.width, bar.y + bar.height + 1, p->small, CANVAS_RIGHT,
-		    palette_dim, "2 s or more");
+	if (strcmp(input->look, "age"))
+		draw_brightness(canvas, input, bar);
 
 	bar.y += p->base + line + p->gap / 2;
 	x = draw_swatch(canvas, p, box.x, bar.y, palette_unwritten, false, "never written");
-	draw_swatch(canvas, p, x, bar.y, palette_ground, true, "no page");
+	x = draw_swatch(canvas, p, x, bar.y, palette_ground, true, "no page");
 	describe_cell(input, string, sizeof(string));
+	if (x + text_width(canvas->text, p->small, string) > box.x + box.width)
+		*strchr(string, '(') = '\0'; /* the pages, on a narrow screen */
 	canvas_text(canvas, box.x + box.width, bar.y, p->small, CANVAS_RIGHT, palette_dim, string);
 }

@@ -105,6 +105,8 @@ static void draw_table(struct canvas *canvas, const struct overlay_input *input,
 	struct layout_rect bar = { box.x + name_width, 0,
 				   box.width - name_width - figure_width, p->base * 2 / 3 };
 	double all = input->figures->hits.per_second;
+	/* Where colour is the thread, this table is its legend. */
+	bool by_thread = rows == input->figures->threads && !strcmp(input->look, "thread");
 	char string[64];
 
 	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text, heading);
@@ -120,7 +122,8 @@ static void draw_table(struct canvas *canvas, const struct overlay_input *input,
 			continue;
 		canvas_rect(canvas, (struct layout_rect){ bar.x, bar.y,
 							  (int)lround(bar.width * share),
-							  bar.height }, palette_bar);
+							  bar.height },
+			    by_thread ? palette_thread(rows[i].thread) : palette_bar);
 		text_fit(canvas->text, p->base, rows[i].name, name_width - p->gap, string,
 			 sizeof(string));
 		canvas_text(canvas, box.x, y, p->base, CANVAS_LEFT, palette_dim, string);
