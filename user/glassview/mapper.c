@@ -110,7 +110,11 @@ void mapper_destroy(struct mapper *mapper)
 	free(mapper);
 }
 
-/* Try the rung in use on @columns and look at what it gives. */
+/*
+ * Try the rung in use on @columns and look at what it gives. The first import
+ * follows the self-test, which has just looked at the same buffer: an emulated
+ * machine needs a second to compile what it takes to look again.
+ */
 static int attach_verified(struct mapper *mapper, const struct glassram_columns *columns,
 			   char *ret_cause)
 {
@@ -118,7 +122,7 @@ static int attach_verified(struct mapper *mapper, const struct glassram_columns 
 		return -1;
 	if (mapper_attach(mapper, columns, ret_cause))
 		return -1;
-	if (mapper_verify(mapper, ret_cause)) {
+	if (!mapper->proven && mapper_verify(mapper, ret_cause)) {
 		mapper_detach(mapper);
 		return -1;
 	}
@@ -134,6 +138,8 @@ int mapper_import(struct mapper *mapper, const struct glassram_columns *columns)
 	mapper_detach(mapper);
 	mapper->synced = true;
 	mapper->fences = true;
+	mapper->proven = !mapper->imported;
+	mapper->imported = true;
 	for (enum mapper_rung rung = first; rung < MAPPER_RUNGS; rung++) {
 		mapper->textures.rung = rung;
 		if (!attach_verified(mapper, columns, cause)) {
@@ -143,6 +149,7 @@ int mapper_import(struct mapper *mapper, const struct glassram_columns *columns)
 					mapper_rung_name(rung));
 			return 0;
 		}
+		mapper->proven = false;
 		if (rung == first)
 			snprintf(first_cause, sizeof(first_cause), "%s", cause);
 	}

@@ -114,8 +114,9 @@ void mapper_destroy(struct mapper *mapper);
  * mapper_import() - (re)import counters, on every new generation
  * @columns: stays the caller's, and must outlive the next import or destroy
  *
- * If the rung does not take these counters, the best lower one that does is
- * used from now on, and one line says so.
+ * The first import trusts mapper_self_test(); each later one is compared with
+ * the mapping anew. If the rung does not take these counters, the best lower one
+ * that does is used from now on, and one line says so.
  *
  * Return: 0, or -1 with a one-line message printed.
  */

@@ -32,6 +32,8 @@ struct mapper {
 	const struct glassram_columns *columns;
 	struct mapper_column column[NR_COLUMNS];
 	struct mapper_textures textures;
+	bool imported; /* at least once */
+	bool proven; /* the self-test saw this import work */
 	bool synced; /* the dma-buf answers DMA_BUF_IOCTL_SYNC */
 	bool fences; /* and DMA_BUF_IOCTL_EXPORT_SYNC_FILE */
 	PFNEGLCREATEIMAGEKHRPROC create_image;
