@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <GLES3/gl3.h>
 
@@ -145,6 +146,46 @@ static unsigned int compare_twins(GLuint program, bool inverse, uint32_t *rgba)
 	return wrong;
 }
 
+/* Of all threads together: what else runs on this machine does not count. */
+static double cpu_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static void test_speed(void)
+{
+	double began = cpu_seconds(), speed;
+	unsigned int all = 0;
+
+	for (unsigned int i = 0; i < POINTS; i++)
+		all ^= hilbert_point(i, ORDER);
+	speed = POINTS / (cpu_seconds() - began);
+	/* Each bit of a coordinate is set in half of the points. */
+	tap_check(!all && speed > 1e6, "over 1 million transformations a second in C (%.1f million)",
+		  speed / 1e6);
+}
+
+static void test_shader_speed(GLuint program)
+{
+	double began, speed;
+
+	glUseProgram(program);
+	glViewport(0, 0, SIDE, STRIP);
+	glFinish();
+	began = cpu_seconds();
+	for (unsigned int top = 0; top < SIDE; top += STRIP) {
+		glUniform1ui(glGetUniformLocation(program, "top"), top);
+		glDrawArrays(GL_TRIANGLES, 0, 3);
+		glFinish();
+	}
+	speed = POINTS / (cpu_seconds() - began);
+	tap_check(glGetError() == GL_NO_ERROR && speed > 1e7,
+		  "over 10 million a second by the shader (%.0f million)", speed / 1e6);
+}
+
 static void test_twins(const char *dir)
 {
 	uint32_t *rgba = malloc((size_t)SIDE * STRIP * 16);
@@ -165,6 +206,7 @@ static void test_twins(const char *dir)
 		  POINTS);
 	tap_check(point && !compare_twins(point, true, rgba), "GLSL and C give the same point at %u indices",
 		  POINTS);
+	test_shader_speed(point);
 	egl_close(&egl);
 	free(rgba);
 }
@@ -178,6 +220,7 @@ int main(void)
 		test_roundtrip(order);
 	test_walk();
 	test_squares();
+	test_speed();
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(command, sizeof(command), "cp shaders/hilbert.glsl shaders/full.vert %s", dir);
