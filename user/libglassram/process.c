@@ -10,9 +10,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -76,16 +78,12 @@ int gr_proc_stat(pid_t pid, struct gr_proc_stat *ret_stat)
 
 bool gr_has_capability(unsigned int cap)
 {
-	unsigned long long effective;
-	const char *field;
-	char status[4096];
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
-	if (gr_read_file("/proc/thread-self/status", status, sizeof(status)))
+	if (syscall(SYS_capget, &header, data))
 		return false;
-	field = strstr(status, "\nCapEff:");
-	if (!field || sscanf(field, " CapEff: %llx", &effective) != 1)
-		return false;
-	return effective >> cap & 1;
+	return data[cap / 32].effective >> cap % 32 & 1;
 }
 
 static uint64_t proc_rss(pid_t pid)
