@@ -321,6 +321,9 @@ static void draw_cells(struct renderer *r, const struct source_view *view,
 	uint32_t slots = r->map.slots < view->columns.slots ? r->map.slots : view->columns.slots;
 	GLuint state;
 
+	/* The same moment for another sink: the same colours, though the target writes on. */
+	if (!r->fresh && now == r->drawn)
+		return;
 	if (elapsed < 0)
 		elapsed = 0;
 	glBindFramebuffer(GL_FRAMEBUFFER, r->framebuffer);

@@ -46,6 +46,7 @@ int renderer_set_look(struct renderer *renderer, const char *look);
 
 /**
  * renderer_draw() - draw one picture
+ * A second picture of the same @now shows the same counters, for another sink.
  * @now: seconds, CLOCK_MONOTONIC; brightness (age) and the 4 Hz figures follow
  *	it. With the same @now and unchanged counters the map and the figures are
  *	the same again, pixel by pixel, into a target of the same size.
