@@ -98,9 +98,12 @@ lab-screendump "$dir/still.png"
 check "a frozen picture stands while the target runs on" \
 	"$tests/view_compare" "$dir/frozen.png" "$dir/still.png"
 
-check "the counters were read without a copy" figure '.import == "view" or .import == "unpack" or .import == "external"'
-check "hits came, none was lost or unexplained" figure '.hits > 400 and .lost == 0 and .unexplained == 0'
-check "both threads are named" figure '[.threads[].comm] | (index("alpha") != null and index("beta") != null)'
+check "the counters were read without a copy" figure \
+	 '.import == "view" or .import == "unpack" or .import == "external"'
+check "hits came, none was lost or unexplained" figure \
+	 '.hits > 400 and .lost == 0 and .unexplained == 0'
+check "both threads are named" figure \
+	 '[.threads[].comm] | (index("alpha") != null and index("beta") != null)'
 # A picture takes up what the counters hold when it is drawn. So from the close of an epoch
 # pass at most the rest of the picture before, one whole picture, and the wait between them.
 check "epoch close to screen within two pictures" \

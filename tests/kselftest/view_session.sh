@@ -4,9 +4,10 @@
 # instruction, a target that ends, policies, and who is refused. Prints TAP.
 # shellcheck disable=SC2317 # functions are called through check
 set -u
-view=${BUILD:-build}/glassview
-tests=${BUILD:-build}/tests/kselftest
-bpf=${BUILD:-build}/bpf
+build=$(realpath "${BUILD:-build}")
+view=$build/glassview
+tests=$build/tests/kselftest
+bpf=$build/bpf
 dir=$(mktemp -d)
 results=0 bad=0
 target=''
@@ -76,6 +77,21 @@ check "a command's exit status is passed on" view 7 $small --seconds 600 -- "$te
 check "every page it wrote was counted, from the first" figure '.hits >= 1000 and .pages_written >= 1000'
 check "it ended, and nothing was lost or unexplained" figure '.target.ended and .lost == 0 and .unexplained == 0'
 check "its last picture was saved" test -s "$dir/a.png"
+
+# A terminal of its own: the command says nothing into the picture, the message comes after.
+on_terminal()
+{
+	local status=0
+	(cd "$dir" && TERM=xterm script -qec "stty rows 24 cols 80; $view --terminal -- $tests/view_target once" \
+		tty </dev/null >/dev/null 2>&1) || status=$?
+	echo "status $status"
+	tail -c 300 "$dir/tty"
+	[ "$status" -eq 7 ]
+}
+check "in a terminal, too" on_terminal
+check "a target that ends leaves its last picture, and a line says where" \
+	grep -q "ended: its last picture is in glassview-[0-9]*.png" "$dir/tty"
+check "and there it is" test -s "$(echo "$dir"/glassview-*.png)"
 
 coproc TARGET { exec "$tests/view_target" threads; }
 target=$TARGET_PID

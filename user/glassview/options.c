@@ -39,6 +39,7 @@ static const char help[] =
 	"What and how:\n"
 	"  --rate HZ           arming ticks a second, 1 to 1000 (10)\n"
 	"  --policy FILE.bpf.o let a BPF policy decide what counts\n"
+	"  --look NAME         what colours mean: heat, thread or age (heat)\n"
 	"  --import RUNG       view, unpack, external or upload (the best that works)\n"
 	"  --stats FILE.json   figures of this run\n"
 	"  --synthetic         a made-up target, without the module\n"
@@ -57,6 +58,7 @@ enum {
 	OPTION_RATE,
 	OPTION_FREEZE,
 	OPTION_IMPORT,
+	OPTION_LOOK,
 	OPTION_POLICY,
 	OPTION_SIZE,
 	OPTION_SYNTHETIC,
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
 	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "freeze", no_argument, NULL, OPTION_FREEZE },
 	{ "import", required_argument, NULL, OPTION_IMPORT },
+	{ "look", required_argument, NULL, OPTION_LOOK },
 	{ "policy", required_argument, NULL, OPTION_POLICY },
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "synthetic", no_argument, NULL, OPTION_SYNTHETIC },
@@ -191,6 +194,9 @@ static int apply(struct options *options, int code, const char *value)
 			return 0;
 		message("--import takes view, unpack, external or upload, not '%s'", value);
 		return -1;
+	case OPTION_LOOK:
+		options->look = value;
+		return 0;
 	case OPTION_POLICY:
 		options->policy = value;
 		return 0;

@@ -23,6 +23,7 @@
  * @kms_device: "/dev/dri/card0", or NULL for the first that works
  * @stats: JSON file for the figures, or NULL
  * @policy: policy object file, or NULL
+ * @look: a look of the renderer, or NULL for its default
  * @seconds: end after so long, 0 for never
  * @frames: end after so many pictures, 0 for never
  * @freeze: at the end, let the last picture stand until a signal or key
@@ -41,6 +42,7 @@ struct options {
 	const char *kms_device;
 	const char *stats;
 	const char *policy;
+	const char *look;
 	double seconds;
 	uint64_t frames;
 	bool freeze;

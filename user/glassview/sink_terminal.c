@@ -29,7 +29,11 @@
 /* Side of the picture that is brought down; no terminal has so many columns. */
 #define PICTURE_SIDE 512
 
-/* A grid that a pipe or a file gets. */
+/* A terminal that does not tell its size. */
+#define FALLBACK_COLUMNS 80
+#define FALLBACK_ROWS 24
+
+/* The grid of plain lines, at most. */
 #define PLAIN_COLUMNS 96
 #define PLAIN_ROWS 33
 
@@ -77,31 +81,31 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-/* Follow the size of the terminal. */
+/* Follow the size of the terminal; plain lines keep to a size that fits most. */
 static int fit(struct terminal *terminal)
 {
-	struct winsize size = { .ws_col = PLAIN_COLUMNS, .ws_row = PLAIN_ROWS };
+	unsigned int columns = FALLBACK_COLUMNS, rows = FALLBACK_ROWS;
+	struct winsize size;
 
-	if (terminal->live && (ioctl(terminal->fd, TIOCGWINSZ, &size) || !size.ws_col)) {
-		size.ws_col = 80;
-		size.ws_row = 24;
+	if (!ioctl(terminal->fd, TIOCGWINSZ, &size) && size.ws_col && size.ws_row) {
+		columns = size.ws_col;
+		rows = size.ws_row;
 	} else if (!terminal->live) {
-		struct winsize real;
-
-		if (!ioctl(terminal->fd, TIOCGWINSZ, &real) && real.ws_col &&
-		    real.ws_col < size.ws_col)
-			size.ws_col = real.ws_col;
+		columns = PLAIN_COLUMNS;
 	}
-	if (size.ws_col < TERMINAL_COLUMNS_MIN)
-		size.ws_col = TERMINAL_COLUMNS_MIN;
-	if (size.ws_row < TERMINAL_ROWS_MIN)
-		size.ws_row = TERMINAL_ROWS_MIN;
-	if (terminal->cells.columns == size.ws_col && terminal->cells.rows == size.ws_row)
+	if (!terminal->live) {
+		columns = columns < PLAIN_COLUMNS ? columns : PLAIN_COLUMNS;
+		rows = PLAIN_ROWS;
+	}
+	if (columns < TERMINAL_COLUMNS_MIN)
+		columns = TERMINAL_COLUMNS_MIN;
+	if (rows < TERMINAL_ROWS_MIN)
+		rows = TERMINAL_ROWS_MIN;
+	if (terminal->cells.columns == columns && terminal->cells.rows == rows)
 		return 0;
 	cells_finish(&terminal->cells);
-	if (cells_init(&terminal->cells, size.ws_col, size.ws_row)) {
-		message("no memory for a terminal of %ux%u: make it smaller", size.ws_col,
-			size.ws_row);
+	if (cells_init(&terminal->cells, columns, rows)) {
+		message("no memory for a terminal of %ux%u: make it smaller", columns, rows);
 		return -1;
 	}
 	return 0;

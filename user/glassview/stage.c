@@ -157,8 +157,11 @@ int stage_open(struct stage *stage, const struct options *options,
 	if (!stage->mapper || mapper_import(stage->mapper, &view->columns))
 		return -1;
 	stage->renderer = renderer_create(shaders);
-	if (!stage->renderer || create_sinks(stage, options))
+	if (!stage->renderer ||
+	    (options->look && renderer_set_look(stage->renderer, options->look)) ||
+	    create_sinks(stage, options))
 		return -1;
+	stage->keeps_file = options->headless;
 	stage->status = (struct renderer_status){
 		.renderer = stage->egl.renderer,
 		.software = stage->egl.software,
@@ -198,20 +201,31 @@ int stage_draw(struct stage *stage, const struct source_view *view, double now)
 	return draw_into(stage, stage->shown, view, now);
 }
 
+static int keep_in(struct stage *stage, struct sink *sink, const struct source_view *view,
+		   double now)
+{
+	if (draw_into(stage, sink, view, now))
+		return -1;
+	return sink->save ? sink->save(sink) : 0;
+}
+
 /* The picture of a target that ended must not get lost. */
-static int keep_ended(struct stage *stage, const struct source_view *view)
+static int keep_ended(struct stage *stage, const struct source_view *view, double now)
 {
 	const struct options defaults = { 0 };
-	char path[64];
 	struct sink *sink;
+	char path[64];
+	int err;
 
 	snprintf(path, sizeof(path), "glassview-%d.png", view->pid);
 	sink = create_headless(stage, &defaults, path);
 	if (!sink)
 		return -1;
-	stage->kept[stage->nr_kept++] = sink;
-	message("process %d ended: its last picture is in %s", view->pid, path);
-	return 0;
+	err = keep_in(stage, sink, view, now);
+	sink->destroy(sink);
+	if (!err)
+		message("process %d ended: its last picture is in %s", view->pid, path);
+	return err;
 }
 
 int stage_keep(struct stage *stage, const struct source_view *view, double now)
@@ -219,15 +233,13 @@ int stage_keep(struct stage *stage, const struct source_view *view, double now)
 	unsigned int i;
 	int err = 0;
 
-	if (view->ended && !stage->shown->save && !stage->nr_kept && keep_ended(stage, view))
-		return -1;
+	if (view->ended && !stage->keeps_file)
+		err = keep_ended(stage, view, now);
 	if (stage->shown->save && stage->shown->save(stage->shown))
 		err = -1;
-	for (i = 0; i < stage->nr_kept; i++) {
-		if (draw_into(stage, stage->kept[i], view, now) ||
-		    (stage->kept[i]->save && stage->kept[i]->save(stage->kept[i])))
+	for (i = 0; i < stage->nr_kept; i++)
+		if (keep_in(stage, stage->kept[i], view, now))
 			err = -1;
-	}
 	return err;
 }
 

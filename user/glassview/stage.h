@@ -20,6 +20,7 @@
  * struct stage - everything that draws
  * @shown: the sink that gets every picture
  * @kept: more sinks, which get only the last one
+ * @keeps_file: one of the sinks saves the last picture as a file
  * @interactive: somebody watches, and can end the picture by hand
  * @drawing: seconds that the last picture took to draw
  * @target: size of the last picture
@@ -32,6 +33,7 @@ struct stage {
 	struct sink *shown;
 	struct sink *kept[STAGE_KEPT];
 	unsigned int nr_kept;
+	bool keeps_file;
 	bool interactive;
 	enum mapper_rung rung;
 	struct renderer_status status;
@@ -66,7 +68,7 @@ int stage_draw(struct stage *stage, const struct source_view *view, double now);
  * stage_keep() - draw the same picture for the sinks that keep it, and save it
  * @now: that of the last stage_draw()
  *
- * Of a target that ended and whose picture no sink keeps, it is saved in the
+ * Of a target that ended and whose picture no sink saves, it is saved in the
  * working directory, and a line says where.
  */
 int stage_keep(struct stage *stage, const struct source_view *view, double now);
