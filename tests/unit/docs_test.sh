@@ -192,6 +192,16 @@ check_targets()
 	done
 }
 
+# The page on ioctls promises a client of 40 lines.
+check_client()
+{
+	local lines
+
+	lines=$(wc -l <docs/client.c)
+	[ "$lines" -le 40 ] || echo "docs/client.c has $lines lines"
+	grep -qF '](client.c)' docs/api.md || echo "docs/api.md does not point at docs/client.c"
+}
+
 # options FILE: the long options in its table for getopt_long().
 options()
 {
@@ -254,6 +264,7 @@ clean "every ioctl, field, error and constant of the header is documented" check
 clean "every link leads somewhere" check_links
 clean "every file that a document names exists" check_paths
 clean "every target of make that a document names exists" check_targets
+clean "the client of the documentation is short" check_client
 clean "every option and command is in the user guide" check_options
 
 copy=$(mktemp -d)
@@ -290,6 +301,8 @@ planted "a file that moved is noticed" check_paths docs/design.md \
 	's/`kmod\/tables\.c`/`kmod\/lists.c`/' "there is no kmod/lists.c"
 planted "a target that make lacks is noticed" check_targets README.md \
 	's/make demo/make show/' "there is no target 'show'"
+planted "a client that grew is noticed" check_client docs/client.c \
+	'1s/^/\n\n\n/' "docs/client.c has"
 planted "a new option is noticed" check_options user/glassview/options.c \
 	's/^(\s*)\{ "rate", required_argument.*/&\n\1{ "sound", no_argument, NULL, 1 },/' "nothing on --sound"
 planted "a new command is noticed" check_options user/glassctl/main.c \
