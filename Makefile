@@ -112,7 +112,7 @@ install: user bpf			## install everything (as root; PREFIX, DESTDIR)
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
 		user/libglassram/libglassram.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc
 	install -m 644 include/uapi/linux/glassram.h $(DESTDIR)$(PREFIX)/include/linux/
-	install -m 644 include/glassram/*.h $(DESTDIR)$(PREFIX)/include/glassram/
+	install -m 644 include/glassram/*.h shaders/hilbert.glsl $(DESTDIR)$(PREFIX)/include/glassram/
 	install -m 644 $(wildcard shaders/*.glsl shaders/*.frag shaders/*.vert) $(DESTDIR)$(PREFIX)/share/glassram/shaders/
 	install -m 644 $(BPF_TARGETS) $(wildcard bpf/*.h) $(DESTDIR)$(PREFIX)/share/glassram/policies/
 	install -m 644 kmod/60-glassram.rules $(DESTDIR)$(UDEVDIR)/

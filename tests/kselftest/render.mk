@@ -8,5 +8,7 @@ KSELFTESTS += $(RENDER_KSELFTEST)
 
 $(RENDER_KSELFTEST).o: override CFLAGS += -Iuser/glassview -Wno-unused-parameter
 
-$(RENDER_KSELFTEST): %: %.o $(RENDER_KSELFTEST_OBJECTS) $(filter-out %/main.o,$(GLASSVIEW_OBJECTS)) $(BUILD)/libglassram.a
+RENDER_KSELFTEST_OBJECTS += $(filter-out %/main.o,$(GLASSVIEW_OBJECTS))
+
+$(RENDER_KSELFTEST): %: %.o $(RENDER_KSELFTEST_OBJECTS) $(BUILD)/libglassram.a
 	$(CC) $(CFLAGS) -pthread -o $@ $^ $(LDFLAGS) $(GLASSVIEW_LIBS) $(LIBGLASSRAM_LIBS)

@@ -202,10 +202,10 @@ static void test_twins(const char *dir)
 	index = make_program(dir, "hilbert_index(x, y, 12u)");
 	point = make_program(dir, "hilbert_point(y * 4096u + x, 12u)");
 	tap_check(index && point, "the curve compiles as GLSL");
-	tap_check(index && !compare_twins(index, false, rgba), "GLSL and C give the same index at %u points",
-		  POINTS);
-	tap_check(point && !compare_twins(point, true, rgba), "GLSL and C give the same point at %u indices",
-		  POINTS);
+	tap_check(index && !compare_twins(index, false, rgba),
+		  "GLSL and C give the same index at %u points", POINTS);
+	tap_check(point && !compare_twins(point, true, rgba),
+		  "GLSL and C give the same point at %u indices", POINTS);
 	test_shader_speed(point);
 	egl_close(&egl);
 	free(rgba);

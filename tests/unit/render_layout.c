@@ -42,6 +42,8 @@ static void test_picture(int width, int height)
 	tap_check(inside, "%dx%d: all parts lie inside the picture", width, height);
 	tap_check(apart, "%dx%d: no two parts overlap", width, height);
 	tap_check(p.map.width == p.map.height, "%dx%d: the map is square", width, height);
+	tap_check(p.map.width >= (width < height ? width : height) / 3,
+		  "%dx%d: the map is what is seen first", width, height);
 	if (width * 9 >= height * 14)
 		tap_check(p.map.height > height * 9 / 10, "%dx%d: the map has the full height",
 			  width, height);
@@ -163,14 +165,15 @@ static void test_labels(int width, int height)
 
 		make_tiles(&tiles, 1 + next_random(6), &areas);
 		for (uint16_t area = 0; area < areas && nr < 24; area++) {
-			labels[nr++] = (struct layout_label){
+			labels[nr] = (struct layout_label){
 				.area = area,
 				.width = 2 * p.base + (int)next_random((uint32_t)p.gutter.width),
 				.height = p.base * 3 / 2,
 				.anchor_x = p.map.x + (int)next_random((uint32_t)p.map.width),
 				.anchor_y = p.map.y + (int)next_random((uint32_t)p.map.height),
-				.may_inside = nr < 6,
+				.may_inside = area < 6,
 			};
+			nr++;
 		}
 		layout_labels(p.map, p.gutter, reserved, &tiles, labels, nr);
 		judge(&p, &tiles, labels, nr, &f);

@@ -99,8 +99,8 @@ static void test_pages(struct scene *scene)
 	}
 	scene_draw(scene);
 	fresh = pixel_of_slot(scene, slot);
-	tap_check(far(fresh, expected(10, 0)) < 6, "written in every epoch: the bright end: %06x, not %06x",
-		  fresh, expected(10, 0));
+	tap_check(far(fresh, expected(10, 0)) < 6,
+		  "written in every epoch: the bright end: %06x, not %06x", fresh, expected(10, 0));
 	scene_save(scene, "1920x1080");
 
 	scene_tick(scene, 10);

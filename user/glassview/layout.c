@@ -43,17 +43,19 @@ struct layout_picture layout_picture(int width, int height)
 	struct layout_picture p = { 0 };
 	int w = at_least(width, LAYOUT_WIDTH_MIN);
 	int h = at_least(height, LAYOUT_HEIGHT_MIN);
-	int top = 44 * h / DESIGN_HEIGHT;
-	int margin = 16 * h / DESIGN_HEIGHT;
-	int bottom = 12 * h / DESIGN_HEIGHT;
+	/* Text follows the height, but on an upright screen the width is what is scarce. */
+	int scale = h * 4 > w * 3 ? w * 3 / 4 : h;
+	int top = 44 * scale / DESIGN_HEIGHT;
+	int margin = 16 * scale / DESIGN_HEIGHT;
+	int bottom = 12 * scale / DESIGN_HEIGHT;
 	int panel_min, gutter, side;
 
-	p.base = at_least(14 * h / DESIGN_HEIGHT, TEXT_MIN);
-	p.small = at_least(12 * h / DESIGN_HEIGHT, TEXT_MIN);
-	p.large = at_least(19 * h / DESIGN_HEIGHT, TEXT_MIN + 3);
-	p.huge = at_least(32 * h / DESIGN_HEIGHT, 2 * TEXT_MIN);
-	p.gap = at_least(14 * p.base / 14, 8);
-	p.stroke = at_least(h / DESIGN_HEIGHT, 1);
+	p.base = at_least(14 * scale / DESIGN_HEIGHT, TEXT_MIN);
+	p.small = at_least(12 * scale / DESIGN_HEIGHT, TEXT_MIN);
+	p.large = at_least(19 * scale / DESIGN_HEIGHT, TEXT_MIN + 3);
+	p.huge = at_least(32 * scale / DESIGN_HEIGHT, 2 * TEXT_MIN);
+	p.gap = at_least(p.base, 8);
+	p.stroke = at_least(scale / DESIGN_HEIGHT, 1);
 	top = at_least(top, p.large * 2);
 	side = h - top - bottom;
 	/* Some lines less for the title can make all cells equal. */

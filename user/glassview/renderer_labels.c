@@ -19,17 +19,18 @@
 
 struct candidate {
 	const struct map_area *area;
+	uint32_t pages;
 	uint16_t index;
 };
 
-static int by_size(const void *a, const void *b)
+/* By what is there, not by what is mapped: a stack of 8 MiB may hold one page. */
+static int by_pages(const void *a, const void *b)
 {
-	const struct map_area *area_a = ((const struct candidate *)a)->area;
-	const struct map_area *area_b = ((const struct candidate *)b)->area;
+	const struct candidate *ca = a, *cb = b;
 
-	if (area_a->slots != area_b->slots)
-		return area_a->slots > area_b->slots ? -1 : 1;
-	return area_a->start < area_b->start ? -1 : area_a->start > area_b->start;
+	if (ca->pages != cb->pages)
+		return ca->pages > cb->pages ? -1 : 1;
+	return ca->index < cb->index ? -1 : ca->index > cb->index;
 }
 
 /* The largest areas that hold a page, largest first. */
@@ -42,10 +43,11 @@ static size_t choose_areas(const struct overlay_input *input, struct candidate *
 	if (!all)
 		return 0;
 	for (size_t i = 0; i < map->nr_areas && i < UINT16_MAX; i++)
-		if (map->areas[i].slots && i < input->figures->nr_areas &&
-		    input->figures->areas[i].pages)
-			all[nr++] = (struct candidate){ &map->areas[i], (uint16_t)i };
-	qsort(all, nr, sizeof(*all), by_size);
+		if (i < input->figures->nr_areas && input->figures->areas[i].pages)
+			all[nr++] = (struct candidate){ &map->areas[i],
+							input->figures->areas[i].pages,
+							(uint16_t)i };
+	qsort(all, nr, sizeof(*all), by_pages);
 	if (nr > LABELS_MAX)
 		nr = LABELS_MAX;
 	memcpy(ret_chosen, all, nr * sizeof(*all));
