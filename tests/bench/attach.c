@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@
 #define MAPPING_PAGES 4
 /* From one mapping to the next: the gap keeps them apart. */
 #define MAPPING_STEP (16 * PAGE)
-#define ROUNDS 12
+/* Short, and easily disturbed: the minimum of many. */
+#define ROUNDS 40
+#define CLOSE_ROUNDS 12
 #define BUSY_THREADS 4
 #define BUSY_PAGES 4096UL
 
@@ -67,60 +70,93 @@ static double ms_since(uint64_t begin)
 	return (double)(now_ns() - begin) / 1e6;
 }
 
-static void measure_attach(void)
+/* ATTACH alone; session_open() also makes memory for itself and maps the counters. */
+static int attach(pid_t pid, int mem_fd, int pagemap_fd, void *work)
 {
-	struct series first = {.nr = 0}, attach = {.nr = 0}, arm = {.nr = 0}, table = {.nr = 0};
+	struct glassram_attach arg = {
+		.size = sizeof(arg),
+		.pid = pid,
+		.mem_fd = mem_fd,
+		.pagemap_fd = pagemap_fd,
+		.work = (uintptr_t)work,
+		.work_len = SESSION_WORK,
+	};
+	int device = device_open(), fd;
+
+	if (device < 0)
+		die("/dev/glassram cannot be opened");
+	fd = ioctl(device, GLASSRAM_ATTACH, &arg);
+	close(device);
+	if (fd < 0)
+		die("process %d cannot be watched", (int)pid);
+	return fd;
+}
+
+static void advance(int fd, void *work)
+{
+	struct glassram_advance arg = {
+		.size = sizeof(arg),
+		.work = (uintptr_t)work,
+		.work_len = SESSION_WORK,
+	};
+
+	if (ioctl(fd, GLASSRAM_ADVANCE, &arg))
+		die("ADVANCE failed");
+}
+
+static void measure_attach(const char *what, int (*body)(struct target *t), double bar)
+{
+	struct series attached = {.nr = 0}, armed = {.nr = 0};
+	struct session files;
+	struct target target;
+	char name[64];
+
+	if (target_start(&target, body))
+		die("cannot make the process to be watched");
+	/* Its open files and work area are used, not its session. */
+	if (session_open(&files, target.pid))
+		die("the process cannot be watched");
+	close(files.fd);
+	munmap((void *)files.control, PAGE);
+	files.fd = -1;
+	files.control = NULL;
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t begin = now_ns();
+		int fd = attach(target.pid, files.mem_fd, files.pagemap_fd, files.work);
+
+		series_add(&attached, ms_since(begin));
+		advance(fd, files.work);
+		series_add(&armed, ms_since(begin));
+		close(fd);
+	}
+	session_close(&files);
+	target_kill(&target);
+	snprintf(name, sizeof(name), "attach-%s", what);
+	put(name, &attached, bar, "ATTACH; minimum. The ftrace hook is registered already");
+	snprintf(name, sizeof(name), "attach-%s-armed", what);
+	put(name, &armed, bar, "ATTACH and the first ADVANCE, which arms every page; minimum");
+}
+
+static void measure_table(void)
+{
+	struct series table = {.nr = 0};
 	struct glassram_region *regions;
 	struct session session;
 	struct target target;
-	uint64_t begin;
 
-	if (target_start(&target, many_mappings))
-		die("cannot make a process with %d mappings", MAPPINGS);
-	for (int i = 0; i < ROUNDS + 1; i++) {
-		begin = now_ns();
-		if (session_open(&session, target.pid))
-			die("the process cannot be watched");
-		/* The first session registers the ftrace hook, the others find it. */
-		series_add(i ? &attach : &first, ms_since(begin));
-		if (session_advance(&session, 0))
-			die("ADVANCE failed");
-		if (i)
-			series_add(&arm, ms_since(begin));
-		begin = now_ns();
+	if (target_start(&target, many_mappings) || session_open(&session, target.pid))
+		die("the process cannot be watched");
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t begin = now_ns();
+
 		if (session_regions(&session, &regions, NULL) < MAPPINGS)
 			die("fewer than %d regions", MAPPINGS);
 		series_add(&table, ms_since(begin));
 		free(regions);
-		session_close(&session);
 	}
+	session_close(&session);
 	target_kill(&target);
-	put("attach-1000-first-session", &first, NO_BAR,
-	    "as attach-1000, but this session registers the ftrace hook");
-	put("attach-1000", &attach, 40,
-	    "1,000 mappings: open the files of the process, ATTACH, import the counters; minimum");
-	put("attach-1000-armed", &arm, 40, "the same, and the first ADVANCE, which arms every page");
 	put("regions-1000", &table, 10, "REGIONS of 1,000 mappings with names, both calls; minimum");
-}
-
-static void measure_small(void)
-{
-	struct series attach = {.nr = 0};
-	struct session session;
-	struct target target;
-
-	if (target_start(&target, no_mappings))
-		die("cannot make a small process");
-	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t begin = now_ns();
-
-		if (session_open(&session, target.pid))
-			die("the small process cannot be watched");
-		series_add(&attach, ms_since(begin));
-		session_close(&session);
-	}
-	target_kill(&target);
-	put("attach-small", &attach, NO_BAR, "the same with a small process: what attaching costs at least");
 }
 
 static void measure_close(const char *name, uint64_t threads, const char *method)
@@ -131,7 +167,7 @@ static void measure_close(const char *name, uint64_t threads, const char *method
 
 	writer_start(&writer, BUSY_PAGES);
 	writer_do(&writer, WRITER_BUSY, threads);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < CLOSE_ROUNDS; i++) {
 		uint64_t begin;
 
 		if (session_open(&session, writer.target.pid))
@@ -159,8 +195,9 @@ int main(int argc, char **argv)
 	if (argc < 2 || (argc > 2 && strcmp(argv[2], "--counted")))
 		die("usage: attach ROWS.jsonl [--counted]");
 	rows_open(argv[1], argc > 2);
-	measure_attach();
-	measure_small();
+	measure_attach("1000", many_mappings, 40);
+	measure_attach("small", no_mappings, NO_BAR);
+	measure_table();
 	measure_close("close-idle", 0, "close of a session whose target sleeps, everything undone when it returns; minimum");
 	measure_close("close-busy", BUSY_THREADS, "the same while four threads of the target write");
 	return rows_close();

@@ -62,7 +62,7 @@ void row_put(const struct row *row)
 	if (limit >= 0) {
 		verdict = row->measured <= limit ? "met" : "missed";
 		missed |= row->measured > limit;
-		snprintf(bar, sizeof(bar), "%.4g", limit);
+		snprintf(bar, sizeof(bar), "%.6g", limit);
 		snprintf(shown, sizeof(shown), "<= %-6s %s", bar, verdict);
 	}
 	fprintf(out,

@@ -21,7 +21,7 @@
 #include "session.h"
 #include "writer.h"
 
-enum { COMMAND, ARGUMENT, NS, ARENA, FAILED };
+enum { COMMAND, ARGUMENT, NS, ARENA, FAILED, RESULT };
 
 /* The child's own; set before the fork. */
 static struct {
@@ -150,6 +150,17 @@ static int start_busy(uint64_t threads)
 	return 0;
 }
 
+static uint64_t work(uint64_t ns)
+{
+	volatile char *at = child.arena;
+	uint64_t end = now_ns() + ns, written = 0;
+
+	while (now_ns() < end)
+		for (uint64_t i = 0; i < 256; i++, written++)
+			at[written % child.writer->pages * PAGE] = 1;
+	return written;
+}
+
 static int fresh(void)
 {
 	uint64_t pages = child.writer->pages;
@@ -180,6 +191,9 @@ static int obey(enum writer_command command, uint64_t argument)
 		return arm();
 	case WRITER_UNPROTECT:
 		return unprotect();
+	case WRITER_WORK:
+		child.writer->target.shared[RESULT] = work(argument);
+		return 0;
 	case WRITER_BUSY:
 		return start_busy(argument);
 	}
@@ -230,6 +244,11 @@ uint64_t writer_do(struct writer *w, enum writer_command command, uint64_t argum
 	if (w->target.shared[FAILED])
 		die("step %d of the measured process failed", (int)command);
 	return w->target.shared[NS];
+}
+
+uint64_t writer_result(const struct writer *w)
+{
+	return w->target.shared[RESULT];
 }
 
 static int compare(const void *a, const void *b)

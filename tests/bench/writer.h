@@ -22,6 +22,7 @@ enum writer_command {
 	WRITER_PROTECT_SYNC, /* the same, synchronous, and a thread that serves it */
 	WRITER_ARM, /* arm the arena by PAGEMAP_SCAN; or by UFFDIO_WRITEPROTECT if synchronous */
 	WRITER_UNPROTECT, /* close that userfaultfd */
+	WRITER_WORK, /* rewrite the arena for so many nanoseconds; writer_result(): pages written */
 	WRITER_BUSY, /* start threads that write the arena for ever; argument: how many */
 };
 
@@ -58,6 +59,9 @@ void writer_start(struct writer *ret, uint64_t pages);
  * Return: nanoseconds that it took, the way to the child and back left out.
  */
 uint64_t writer_do(struct writer *w, enum writer_command command, uint64_t argument);
+
+/* writer_result() - what the last command counted, for those that count */
+uint64_t writer_result(const struct writer *w);
 
 /**
  * writer_median() - the usual cost of one store of the last pass
