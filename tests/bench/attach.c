@@ -6,7 +6,6 @@
  * Weak spot: times of single system calls, so a busy host shows in the spread.
  */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -25,8 +24,12 @@
 /* Short, and easily disturbed: the minimum of many. */
 #define ROUNDS 40
 #define CLOSE_ROUNDS 12
+/* Counted instructions hardly vary, and counting is slow. */
+#define ROUNDS_COUNTED 3
 #define BUSY_THREADS 4
 #define BUSY_PAGES 4096UL
+
+static int rounds, close_rounds;
 
 static int many_mappings(struct target *t)
 {
@@ -104,12 +107,12 @@ static void advance(int fd, void *work)
 		die("ADVANCE failed");
 }
 
-static void measure_attach(const char *what, int (*body)(struct target *t), double bar)
+static void measure_attach(const char *name, const char *armed_name,
+			   int (*body)(struct target *t), double bar)
 {
 	struct series attached = {.nr = 0}, armed = {.nr = 0};
 	struct session files;
 	struct target target;
-	char name[64];
 
 	if (target_start(&target, body))
 		die("cannot make the process to be watched");
@@ -120,7 +123,7 @@ static void measure_attach(const char *what, int (*body)(struct target *t), doub
 	munmap((void *)files.control, PAGE);
 	files.fd = -1;
 	files.control = NULL;
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		uint64_t begin = now_ns();
 		int fd = attach(target.pid, files.mem_fd, files.pagemap_fd, files.work);
 
@@ -131,10 +134,8 @@ static void measure_attach(const char *what, int (*body)(struct target *t), doub
 	}
 	session_close(&files);
 	target_kill(&target);
-	snprintf(name, sizeof(name), "attach-%s", what);
 	put(name, &attached, bar, "ATTACH; minimum. The ftrace hook is registered already");
-	snprintf(name, sizeof(name), "attach-%s-armed", what);
-	put(name, &armed, bar, "ATTACH and the first ADVANCE, which arms every page; minimum");
+	put(armed_name, &armed, bar, "ATTACH and the first ADVANCE, which arms every page; minimum");
 }
 
 static void measure_table(void)
@@ -146,7 +147,7 @@ static void measure_table(void)
 
 	if (target_start(&target, many_mappings) || session_open(&session, target.pid))
 		die("the process cannot be watched");
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		uint64_t begin = now_ns();
 
 		if (session_regions(&session, &regions, NULL) < MAPPINGS)
@@ -167,7 +168,7 @@ static void measure_close(const char *name, uint64_t threads, const char *method
 
 	writer_start(&writer, BUSY_PAGES);
 	writer_do(&writer, WRITER_BUSY, threads);
-	for (int i = 0; i < CLOSE_ROUNDS; i++) {
+	for (int i = 0; i < close_rounds; i++) {
 		uint64_t begin;
 
 		if (session_open(&session, writer.target.pid))
@@ -195,8 +196,10 @@ int main(int argc, char **argv)
 	if (argc < 2 || (argc > 2 && strcmp(argv[2], "--counted")))
 		die("usage: attach ROWS.jsonl [--counted]");
 	rows_open(argv[1], argc > 2);
-	measure_attach("1000", many_mappings, 40);
-	measure_attach("small", no_mappings, NO_BAR);
+	rounds = argc > 2 ? ROUNDS_COUNTED : ROUNDS;
+	close_rounds = argc > 2 ? ROUNDS_COUNTED : CLOSE_ROUNDS;
+	measure_attach("attach-1000", "attach-1000-armed", many_mappings, 40);
+	measure_attach("attach-small", "attach-small-armed", no_mappings, NO_BAR);
 	measure_table();
 	measure_close("close-idle", 0, "close of a session whose target sleeps, everything undone when it returns; minimum");
 	measure_close("close-busy", BUSY_THREADS, "the same while four threads of the target write");
