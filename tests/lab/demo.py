@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """demo.py: a process worth watching. Four threads, named for what they do to memory:
 sweep writes its area from end to end and again, hotspot a few pages all the time, random
-any page of its area, leak takes new memory and never gives it back. Ends when stdin does.
+any page of its area, leak takes new memory and never gives it back. The areas are memory
+files, since the picture can name those. Ends when stdin does.
 
 Together they stay below 65,536 pages, so that the map is one full square of 256 x 256; and
 they sleep much, so that an emulated machine has time left for drawing.
@@ -10,6 +11,7 @@ they sleep much, so that an emulated machine has time left for drawing.
 Weak: Python lets one thread run at a time, so the rates say nothing about the machine."""
 import ctypes
 import mmap
+import os
 import random
 import sys
 import threading
@@ -17,7 +19,7 @@ import time
 
 PAGE = mmap.PAGESIZE
 MIB = 1 << 20
-LEAK_MIB = 48
+LEAK_MIB = 40
 
 
 def name_thread(name):
@@ -25,9 +27,11 @@ def name_thread(name):
     ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
 
 
-def area(mebibytes):
-    """Anonymous memory, all of it present."""
-    memory = mmap.mmap(-1, mebibytes * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def area(name, mebibytes):
+    """Memory of its own, with a name in /proc/PID/maps, and all of it present."""
+    file = os.memfd_create(name)
+    os.ftruncate(file, mebibytes * MIB)
+    memory = mmap.mmap(file, mebibytes * MIB)
     for offset in range(0, len(memory), PAGE):
         memory[offset] = 1
     return memory
@@ -67,9 +71,13 @@ def wander(memory):
 
 
 def leak(kept):
-    while len(kept) < LEAK_MIB * 4:
-        kept.append(bytearray(b"\1" * (MIB // 4)))
-        time.sleep(0.1)
+    while True:
+        if len(kept) < LEAK_MIB * 4:
+            chunk = mmap.mmap(-1, MIB // 4, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            for offset in range(0, len(chunk), PAGE):
+                chunk[offset] = 1
+            kept.append(chunk)
+        time.sleep(0.2)
 
 
 def start(name, function, argument):
@@ -81,10 +89,11 @@ def start(name, function, argument):
 
 
 def main():
-    areas = [area(56), area(24), area(40)]
-    start("sweep", sweep, areas[0])
-    start("hotspot", hotspot, areas[1])
-    start("random", wander, areas[2])
+    # Not 8 MiB of addresses for each stack.
+    threading.stack_size(256 << 10)
+    start("sweep", sweep, area("sweep", 48))
+    start("hotspot", hotspot, area("hotspot", 24))
+    start("random", wander, area("random", 40))
     start("leak", leak, [])
     print("ready", flush=True)
     sys.stdin.read()

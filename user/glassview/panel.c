@@ -124,8 +124,8 @@ void panel_update(struct panel *panel, const struct source_view *view,
 {
 	double seconds = now - panel->since;
 
-	if (!panel->since || seconds >= INTERVAL || view->ended) {
-		if (panel->since && seconds > 0) {
+	if (!panel->since || seconds >= INTERVAL) {
+		if (panel->since) {
 			panel->hits_per_s = (view->stats.hits - panel->hits) / seconds;
 			update_threads(panel, view, seconds);
 		}

@@ -39,7 +39,8 @@ struct kms_device;
  * struct sink - one open sink
  * @name: "kms", "headless", "terminal"
  * @refresh_hz: display rate, 0 if it has none of its own
- * @describe: told before begin() what the next picture shows; may be NULL
+ * @describe: told what every picture shows, also those that another sink gets;
+ *	@now as for renderer_draw(); may be NULL
  * @begin: next target; returns 0, or -1 with a one-line message printed.
  *	May wait until a buffer is free.
  * @end: the picture is drawn and glFinish() has returned: show it
@@ -54,7 +55,7 @@ struct sink {
 	const char *name;
 	double refresh_hz;
 	void (*describe)(struct sink *sink, const struct source_view *view,
-			 const struct renderer_status *status);
+			 const struct renderer_status *status, double now);
 	int (*begin)(struct sink *sink, struct sink_target *ret_target);
 	int (*end)(struct sink *sink);
 	int (*save)(struct sink *sink);

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #include "cells.h"
-#include "machine.h"
 #include "message.h"
 #include "offscreen.h"
 #include "panel.h"
@@ -112,11 +111,11 @@ static int fit(struct terminal *terminal)
 }
 
 static void terminal_describe(struct sink *sink, const struct source_view *view,
-			      const struct renderer_status *status)
+			      const struct renderer_status *status, double now)
 {
 	struct terminal *terminal = (struct terminal *)sink;
 
-	panel_update(&terminal->panel, view, status, machine_seconds());
+	panel_update(&terminal->panel, view, status, now);
 }
 
 static int terminal_begin(struct sink *sink, struct sink_target *ret_target)

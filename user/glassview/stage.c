@@ -177,8 +177,6 @@ static int draw_into(struct stage *stage, struct sink *sink, const struct source
 	double began;
 	int err;
 
-	if (sink->describe)
-		sink->describe(sink, view, &stage->status);
 	if (sink->begin(sink, &stage->target))
 		return -1;
 	began = machine_seconds();
@@ -194,10 +192,22 @@ static int draw_into(struct stage *stage, struct sink *sink, const struct source
 	return sink->end(sink);
 }
 
+static void describe(struct stage *stage, struct sink *sink, const struct source_view *view,
+		     double now)
+{
+	if (sink->describe)
+		sink->describe(sink, view, &stage->status, now);
+}
+
 int stage_draw(struct stage *stage, const struct source_view *view, double now)
 {
+	unsigned int i;
+
 	if (view->changed & SOURCE_COLUMNS && mapper_import(stage->mapper, &view->columns))
 		return -1;
+	describe(stage, stage->shown, view, now);
+	for (i = 0; i < stage->nr_kept; i++)
+		describe(stage, stage->kept[i], view, now);
 	return draw_into(stage, stage->shown, view, now);
 }
 

@@ -46,7 +46,8 @@ static void add(struct stats_series *series, double value)
 void stats_frame(struct stats *stats, const struct source_view *view, double drawing, double now)
 {
 	if (!stats->frames) {
-		stats->began = now;
+		stats->began = now - drawing;
+		stats->first = now;
 		stats->hits_began = view->stats.hits;
 		stats->faults_began = view->stats.faults;
 		stats->epoch_began = view->epoch;
@@ -172,6 +173,7 @@ static json_t *make_object(const struct stats *stats, const struct source_view *
 {
 	const struct glassram_stats *totals = &view->stats;
 	double seconds = stats->last - stats->began;
+	double shown = stats->last - stats->first;
 	json_t *o = json_object(), *target = json_object();
 	uint32_t epochs = view->epoch - stats->epoch_began;
 
@@ -193,7 +195,8 @@ static json_t *make_object(const struct stats *stats, const struct source_view *
 	json_object_set_new(o, "seconds", json_real(seconds));
 	json_object_set_new(o, "frames", json_integer(stats->frames));
 	/* n pictures are n - 1 steps apart. */
-	json_object_set_new(o, "fps", number_or_null(seconds > 0 ? (stats->frames - 1) / seconds : -1));
+	json_object_set_new(o, "fps", number_or_null(
+		shown > 0 ? (stats->frames - 1) / shown : -1));
 	json_object_set_new(o, "rate_hz", json_integer(view->rate_hz));
 	json_object_set_new(o, "epochs", json_integer(epochs));
 	json_object_set_new(o, "hits", json_integer(totals->hits));

@@ -11,7 +11,8 @@
  *	software	true: the CPU drew it
  *	emulated	true: the whole machine is emulated; its times are not real
  *	import		the rung: "view", "unpack", "external" or "upload"
- *	seconds		length of the run, from the first picture to the last
+ *	seconds		length of the run, from the start of the first picture, which
+ *			may take long, until the last was shown
  *	frames, fps	pictures shown, and pictures a second
  *	rate_hz, epochs	arming ticks a second asked for, and epochs closed in the run
  *	hits, faults	since attach; rejected, deferred, lost, unexplained likewise
@@ -52,11 +53,13 @@ struct stats_series {
 
 /**
  * struct stats - what was measured so far
- * @began, @last: first and last picture, seconds
+ * @began: when the first picture was begun, seconds; figures count from here
+ * @first, @last: when the first and the last were shown
  * @frames: pictures shown
  */
 struct stats {
 	double began;
+	double first;
 	double last;
 	uint64_t frames;
 	uint64_t hits_began;
