@@ -5,7 +5,8 @@
 KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 
-KSELFTEST_NAMES := frozen running arguments attach tables mappings
+KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
+	threads intact hostile module
 
 # What the second kernel row runs: the loss tests, and one of everything else.
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running)
@@ -21,5 +22,11 @@ $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 
 $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+# What test `intact` watches; no test itself.
+$(BUILD)/tests/kselftest/asan_target: tests/kselftest/asan_target.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=address $< $(LDFLAGS) -o $@
+$(BUILD)/tests/kselftest/intact: | $(BUILD)/tests/kselftest/asan_target
 
 -include $(wildcard $(BUILD)/tests/kselftest/*.d)
