@@ -6,7 +6,7 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
-	threads intact hostile module
+	kinds layout process threads intact hostile module programs
 
 # What the second kernel row runs: the loss tests, and one of everything else.
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running)
