@@ -34,9 +34,11 @@ static int checking_target(struct target *t)
 	t->shared[0] = (uintptr_t)area;
 	target_pause(t);
 	/* Write for as long as the test wants, then look at every word. */
-	while (!t->shared[1])
+	while (!t->shared[1]) {
 		for (size_t i = 0; i < PAGES; i++)
 			((volatile uint64_t *)area)[i * words]++;
+		usleep(2000); /* leave the CPUs to the cheating */
+	}
 	for (size_t i = 0; i < PAGES * words; i++)
 		if (i % words && area[i] != i)
 			return 2;
@@ -75,8 +77,9 @@ static void *rewrite(void *argument)
 	uint64_t values[] = {0, ~0ULL, c->target_address, 1, 0x7fffffffffffULL, 3};
 	unsigned int n = 0;
 
+	/* The longest of them has twelve words. */
 	while (!c->stop) {
-		c->work[n % 64] = values[n % ARRAY_SIZE(values)];
+		c->work[n % 12] = values[n % ARRAY_SIZE(values)];
 		n += 7;
 	}
 	return NULL;

@@ -22,10 +22,11 @@
 
 #define PAGES 300UL
 #define LENGTH (PAGES * PAGE)
+#define BLOCK (GLASSRAM_BLOCK_SLOTS * PAGE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW (PROT_READ | PROT_WRITE)
 /* More first touches than can wait for their slot. */
-#define FLOOD (384UL << 20)
+#define FLOOD (272UL << 20)
 
 FIXTURE(layout)
 {
@@ -110,7 +111,9 @@ static int new_mapping(struct target *t)
 	char *area;
 
 	target_pause(t);
-	area = map(LENGTH);
+	/* Far from everything else, so that no block of slots is there yet. */
+	area = map(BLOCK * 4);
+	area += BLOCK + (-(uintptr_t)area & (BLOCK - 1));
 	t->shared[0] = (uintptr_t)area;
 	touch(area, LENGTH);
 	target_pause(t);

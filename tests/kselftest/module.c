@@ -195,8 +195,11 @@ TEST_F_TIMEOUT(module, close_under_load_does_not_wait_for_the_tracer, 60)
 			best = start;
 	}
 	TH_LOG("fastest of five closes: %ju us", (uintmax_t)best / 1000);
-	/* Unregistering ftrace waits 900 ms on average beside busy writers. */
-	EXPECT_GT(150000000, best);
+	/*
+	 * Unregistering ftrace waits 900 ms on average beside busy writers; what
+	 * close() may wait for is the target's mmap_lock, at most half a second.
+	 */
+	EXPECT_GT(400000000, best);
 }
 
 TEST_F_TIMEOUT(module, tracing_switched_off_does_not_stop_the_counting, 30)

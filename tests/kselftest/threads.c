@@ -23,7 +23,8 @@
 #define THREADS 8
 #define THREAD_PAGES 64UL
 #define CROWD 10000U
-#define MOB 17000U /* more than there are thread slots */
+#define BATCH 50U /* of the crowd live at a time */
+#define NAMESAKES 250U /* threads with one tid, one after the other */
 
 static char *map_pages(size_t pages)
 {
@@ -127,6 +128,8 @@ TEST_F(threads, eight_on_disjoint_ranges_are_told_apart)
 		ASSERT_EQ(0, target_next(&self->target));
 		ASSERT_EQ(0, session_advance(s, 0));
 	}
+	/* The threads may be on their way out of the barrier still. */
+	ASSERT_EQ(0, proc_freeze(self->target.pid));
 	n = session_threads(s, &table, &overflow);
 	ASSERT_LE(THREADS, n);
 	EXPECT_EQ(0, overflow);
@@ -178,20 +181,24 @@ static void *one_page(void *argument)
 
 static int crowd_target(struct target *t)
 {
-	size_t from = 0;
+	pthread_attr_t attr;
 
-	crowd_pages = map_pages(MOB);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 65536);
+	crowd_pages = map_pages(CROWD);
 	t->shared[0] = (uintptr_t)crowd_pages;
-	for (;;) {
-		target_pause(t);
-		for (; from < t->shared[1]; from++) {
-			pthread_t thread;
+	target_pause(t);
+	for (size_t from = 0; from < CROWD; from += BATCH) {
+		pthread_t threads[BATCH];
 
-			if (pthread_create(&thread, NULL, one_page, (void *)from) ||
-			    pthread_join(thread, NULL))
+		for (size_t i = 0; i < BATCH; i++)
+			if (pthread_create(&threads[i], &attr, one_page, (void *)(from + i)))
 				return 1;
-		}
+		for (size_t i = 0; i < BATCH; i++)
+			pthread_join(threads[i], NULL);
 	}
+	target_pause(t);
+	return 0;
 }
 
 static long read_number(const char *path)
@@ -254,7 +261,7 @@ static void judge_crowd(struct session *s, uint64_t area, uint32_t count,
 	}
 }
 
-TEST_F_TIMEOUT(threads, ten_thousand_short_lived_ones_and_then_too_many, 120)
+TEST_F_TIMEOUT(threads, ten_thousand_short_lived_ones, 120)
 {
 	static const char pid_max[] = "/proc/sys/kernel/pid_max";
 	struct session *s = &self->session;
@@ -265,7 +272,7 @@ TEST_F_TIMEOUT(threads, ten_thousand_short_lived_ones_and_then_too_many, 120)
 	long usual;
 	int n;
 
-	crowd_tids = mmap(NULL, MOB * sizeof(*crowd_tids), PROT_READ | PROT_WRITE,
+	crowd_tids = mmap(NULL, CROWD * sizeof(*crowd_tids), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)crowd_tids);
 	begin(_metadata, self, crowd_target);
@@ -274,18 +281,24 @@ TEST_F_TIMEOUT(threads, ten_thousand_short_lived_ones_and_then_too_many, 120)
 	usual = read_number(pid_max);
 	ASSERT_LT(0, usual);
 	ASSERT_EQ(0, write_number(pid_max, 2000));
-	self->target.shared[1] = CROWD;
 	n = target_next(&self->target);
 	write_number(pid_max, usual);
 	ASSERT_EQ(0, n);
+	for (uint32_t i = BATCH; i < CROWD; i += BATCH)
+		reused += crowd_tids[i] < crowd_tids[i - BATCH];
+	EXPECT_LT(2, reused)
+		TH_LOG("thread ids hardly came round: nothing was tested");
 
-	for (uint32_t i = 1; i < CROWD; i++)
-		reused += crowd_tids[i] < crowd_tids[i - 1];
-	EXPECT_LT(0, reused)
-		TH_LOG("no thread id came round: nothing was tested");
+	ASSERT_EQ(0, proc_freeze(self->target.pid));
 	n = session_threads(s, &table, &overflow);
 	ASSERT_LT(0, n);
 	judge_crowd(s, self->target.shared[0], CROWD, table, n, &v);
+	for (int i = 0; i < n; i++)
+		in_table += table[i].hits;
+	free(table);
+	ASSERT_EQ(0, session_stats(s));
+	TH_LOG("%u threads recorded, %u not; thread ids came round %u times", v.recorded,
+	       v.unknown, reused);
 	EXPECT_EQ(0, v.missed);
 	EXPECT_EQ(0, v.wrong);
 	EXPECT_EQ(0, v.shared_slots)
@@ -293,26 +306,8 @@ TEST_F_TIMEOUT(threads, ten_thousand_short_lived_ones_and_then_too_many, 120)
 	EXPECT_EQ(CROWD, v.recorded + v.unknown);
 	EXPECT_LE(4096, v.recorded);
 	EXPECT_LE(v.unknown, overflow);
-	free(table);
-
-	self->target.shared[1] = MOB;
-	ASSERT_EQ(0, target_next(&self->target));
-	n = session_threads(s, &table, &overflow);
-	ASSERT_LT(0, n);
-	judge_crowd(s, self->target.shared[0], MOB, table, n, &v);
-	EXPECT_EQ(0, v.missed);
-	EXPECT_EQ(0, v.wrong);
-	EXPECT_EQ(MOB, v.recorded + v.unknown);
-	EXPECT_LT(0, v.unknown)
-		TH_LOG("the thread table never filled: nothing was tested");
-	for (int i = 0; i < n; i++)
-		in_table += table[i].hits;
-	ASSERT_EQ(0, session_stats(s));
-	TH_LOG("%d records, %ju hits of threads without one", n, (uintmax_t)overflow);
-	EXPECT_LE(v.unknown, overflow);
 	EXPECT_EQ(s->stats.hits, in_table + overflow)
 		TH_LOG("recorded and overflow do not make up all hits");
-	free(table);
 }
 
 static void *write_and_tell(void *argument)
@@ -372,6 +367,71 @@ TEST_F(threads, a_reused_tid_is_another_thread)
 	EXPECT_NE(first->slot, second->slot);
 	EXPECT_LT(first->start_ns, second->start_ns);
 	free(table);
+}
+
+static int namesakes_target(struct target *t)
+{
+	char *pages = map_pages(NAMESAKES);
+	long wanted = 0;
+	uint64_t same = 0;
+
+	t->shared[0] = (uintptr_t)pages;
+	target_pause(t);
+	for (size_t i = 0; i < NAMESAKES; i++) {
+		pthread_t thread;
+		void *tid;
+
+		/* Joined is not yet gone: the number is free a moment later. */
+		while (wanted && !tgkill(t->pid, (pid_t)wanted, 0))
+			usleep(200);
+		if (wanted && write_number("/proc/sys/kernel/ns_last_pid", wanted - 1))
+			return 1;
+		if (pthread_create(&thread, NULL, write_and_tell, pages + i * PAGE))
+			return 2;
+		pthread_join(thread, &tid);
+		if (!wanted)
+			wanted = (long)tid;
+		same += (long)tid == wanted;
+	}
+	t->shared[1] = same;
+	target_pause(t);
+	return 0;
+}
+
+/*
+ * Threads of one tid are the hardest case for a table keyed by it. A table
+ * that finds room for all of these needs another way to be filled here.
+ */
+TEST_F_TIMEOUT(threads, hits_without_a_record_are_counted_as_overflow, 60)
+{
+	struct session *s = &self->session;
+	struct glassram_thread *table;
+	uint64_t overflow, in_table = 0;
+	uint32_t unknown = 0;
+	int n;
+
+	begin(_metadata, self, namesakes_target);
+	ASSERT_EQ(0, target_next(&self->target));
+	ASSERT_LE(NAMESAKES * 3 / 4, self->target.shared[1])
+		TH_LOG("the thread id could not be had again and again");
+	ASSERT_EQ(0, proc_freeze(self->target.pid));
+	n = session_threads(s, &table, &overflow);
+	ASSERT_LT(0, n);
+	for (int i = 0; i < n; i++)
+		in_table += table[i].hits;
+	free(table);
+	for (size_t i = 0; i < NAMESAKES; i++) {
+		uint64_t page = self->target.shared[0] + i * PAGE;
+
+		EXPECT_EQ(1, session_hits(s, page));
+		unknown += session_owner(s, page) == GLASSRAM_THREAD_NONE;
+	}
+	ASSERT_EQ(0, session_stats(s));
+	TH_LOG("%u of %u threads found no record", unknown, NAMESAKES);
+	EXPECT_LT(0, unknown)
+		TH_LOG("all found a record: nothing was tested");
+	EXPECT_LE(unknown, overflow);
+	EXPECT_EQ(s->stats.hits, in_table + overflow);
 }
 
 static int renaming_target(struct target *t)
