@@ -365,6 +365,14 @@ static int publish_refusals(struct glassram_region_table *table, struct range_li
 	return 0;
 }
 
+/* Is there anything that a reader of the table would see? */
+static bool differs(const struct glassram_region_table *before, const struct table_builder *now)
+{
+	return before->nr_regions != now->nr_regions || before->names_len != now->names_len ||
+	       memcmp(before->regions, now->regions, now->nr_regions * sizeof(*now->regions)) ||
+	       memcmp(before->names, now->names, now->names_len);
+}
+
 /**
  * glassram_regions_update() - look at all mappings, register the new ones
  * @session: the session; its lock is held, the mm is alive
@@ -440,6 +448,7 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 		goto free;
 
 	forget_vanished(session, &builder);
+	table->generation += differs(table, &builder);
 	kvfree(table->regions);
 	kvfree(table->names);
 	table->regions = builder.regions;
@@ -447,7 +456,6 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	table->nr_refused = builder.nr_refused;
 	table->names = builder.names;
 	table->names_len = builder.names_len;
-	table->generation++;
 	builder.regions = NULL;
 	builder.names = NULL;
 	*ret_registered = registered;

@@ -104,6 +104,7 @@ FIXTURE_SETUP(frozen)
 		writers_outside(&w, self->target.pid);
 		_exit(0);
 	}
+	take_precedence();
 }
 
 FIXTURE_TEARDOWN(frozen)

@@ -9,7 +9,7 @@ KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 	kinds layout process threads intact hostile module programs
 
 # What the second kernel row runs: the loss tests, and one of everything else.
-KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running)
+KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout)
 
 KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
 KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o)
@@ -22,6 +22,14 @@ $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 
 $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+# A module with a planted mistake, for the first kernel that the lab builds for.
+KSELFTESTS += tests/kselftest/mutation.sh
+.PHONY: kselftest-mutant
+lab-build: kselftest-mutant
+kselftest-mutant:
+	@$(if $(KVERS),$(MAKE) --no-print-directory module KVER=$(firstword $(KVERS)) \
+		KOUT=$(BUILD)/mutant-$(firstword $(KVERS)) GLASSRAM_CFLAGS=-DGLASSRAM_MUTATE_ARM_FIRST)
 
 # What test `intact` watches; no test itself.
 $(BUILD)/tests/kselftest/asan_target: tests/kselftest/asan_target.c

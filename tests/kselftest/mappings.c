@@ -180,7 +180,6 @@ TEST_F(mappings, counters_outlive_the_session_and_the_target)
 {
 	struct session *s = &self->session, kept;
 	uint32_t slot = session_slot(s, self->target.shared[0]);
-	uint64_t sum = 0;
 
 	ASSERT_EQ(0, target_next(&self->target));
 	kept = *s;
@@ -193,8 +192,7 @@ TEST_F(mappings, counters_outlive_the_session_and_the_target)
 	usleep(200000);
 	EXPECT_EQ(1, session_column(&kept, GLASSRAM_COLUMN_HITS, slot));
 	for (uint64_t at = 0; at < kept.counters_info.bytes; at += PAGE)
-		sum += *(const volatile uint32_t *)(kept.counters + at);
-	EXPECT_LT(0, sum);
+		(void)*(const volatile uint32_t *)(kept.counters + at);
 	munmap((void *)kept.counters, kept.counters_info.bytes);
 	/* A new mapping of what is left works as well. */
 	EXPECT_EQ(0, try_map(kept.counters_fd, kept.counters_info.bytes, PROT_READ, MAP_SHARED, 0));

@@ -8,12 +8,20 @@
  * page unarmed by a hit since, so STAMP(p) is at least the epoch that k
  * opened. The writer reads the clock before it stores, so a page's time is
  * never later than its store, and the rule accuses no one falsely. The time
- * is read before STAMP. A module that arms first and closes the epoch then
- * breaks the rule: a write between the two is stamped with the old epoch and
- * leaves the page unarmed for the whole new one.
+ * is read before STAMP.
+ *
+ * The kernel leaves one gap: of two faults in flight on one page the second
+ * may be resolved after ADVANCE has armed the page for the first, and the page
+ * is unarmed unseen. The module knows such pages and counts them in the next
+ * ADVANCE. So the rule must hold for every page after the following ADVANCE,
+ * and before it for all but a few ("late"). A module that arms first and opens
+ * the epoch then breaks it for a good part of all pages: a write between the
+ * two is stamped with the old epoch and leaves the page unarmed for the whole
+ * new one.
  *
  * Weak spot: a lost hit is seen only while no later hit covers it, so the
- * test looks once an epoch, not only at the end.
+ * test looks once an epoch, not only at the end; what ADVANCE itself finds
+ * (STATS, unexplained) sees those that were covered up.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,9 +35,11 @@
 
 #include "kselftest_harness.h"
 
-#define PAGES 6144UL
+#define PAGES 4096UL
 #define STORES 1000000ULL
-#define EPOCHS 60U
+#define EPOCHS 40U
+/* One page in so many may be late; measured: one in a million and a half. */
+#define LATE_ONE_IN 1000U
 #define EPOCH_US 20000
 
 /* Growth: the target maps this much more, piece by piece. */
@@ -97,6 +107,7 @@ FIXTURE_SETUP(running)
 		writers_outside(&w, self->target.pid);
 		_exit(0);
 	}
+	take_precedence();
 }
 
 FIXTURE_TEARDOWN(running)
@@ -156,27 +167,61 @@ static void note_armed(const struct session *s, uint64_t arena, struct arming *a
 
 static struct arming armed[PAGES];
 static uint64_t times[PAGES];
+static bool late[PAGES];
 
-/* Pages that break the rule at the head of this file. */
-static uint32_t count_lost(struct session *s, uint64_t arena, uint32_t *ret_judged)
+struct verdict {
+	uint32_t judged; /* pages written after their last arming */
+	uint32_t late; /* of these, without a hit before the next ADVANCE */
+	uint32_t lost; /* and without one after it */
+};
+
+/* Before ADVANCE: which pages break the rule at the head of this file? */
+static int judge(struct session *s, uint64_t arena, struct verdict *v)
 {
-	uint32_t lost = 0;
+	int err = read_times(s->pid, arena, times);
 
-	for (size_t i = 0; i < PAGES; i++) {
-		if (!armed[i].epoch || times[i] <= armed[i].returned_ns)
-			continue;
-		++*ret_judged;
-		if (session_stamp(s, arena + i * PAGE) < armed[i].epoch)
-			lost++;
+	for (size_t i = 0; i < PAGES && !err; i++) {
+		bool judged = armed[i].epoch && times[i] > armed[i].returned_ns;
+
+		late[i] = judged && session_stamp(s, arena + i * PAGE) < armed[i].epoch;
+		v->judged += judged;
+		v->late += late[i];
 	}
-	return lost;
+	return err;
+}
+
+/* Advance, judging the pages before and after. */
+static int judged_advance(struct session *s, uint64_t arena, struct verdict *v)
+{
+	int err = judge(s, arena, v) ?: session_advance(s, 0);
+
+	for (size_t i = 0; i < PAGES && !err; i++)
+		v->lost += late[i] && session_stamp(s, arena + i * PAGE) < armed[i].epoch;
+	if (!err)
+		note_armed(s, arena, armed);
+	return err;
+}
+
+static void expect_none_lost(struct __test_metadata *_metadata, struct session *s,
+			     const struct verdict *v)
+{
+	EXPECT_LT(0, v->judged)
+		TH_LOG("no page was written after its arming: nothing was tested");
+	EXPECT_EQ(0, v->lost)
+		TH_LOG("written after their last arming, and never a hit");
+	EXPECT_GE(v->judged / LATE_ONE_IN, v->late)
+		TH_LOG("more late hits than faults in flight explain: are epoch and arming swapped?");
+	ASSERT_EQ(0, session_stats(s));
+	EXPECT_EQ(0, s->stats.lost);
+	EXPECT_EQ(0, s->stats.unexplained);
 }
 
 TEST_F_TIMEOUT(running, no_page_written_after_its_arming_lacks_a_hit, 90)
 {
 	struct session *s = &self->session;
 	uint64_t arena = self->target.shared[0];
-	uint32_t judged = 0, lost = 0, epochs = 0;
+	struct verdict v = {0};
+	uint32_t epochs = 0;
 
 	ASSERT_LE(2, sysconf(_SC_NPROCESSORS_ONLN));
 	memset(armed, 0, sizeof(armed));
@@ -184,11 +229,8 @@ TEST_F_TIMEOUT(running, no_page_written_after_its_arming_lacks_a_hit, 90)
 	note_armed(s, arena, armed);
 	while (epochs < EPOCHS || stores(&self->target) < STORES) {
 		usleep(EPOCH_US);
-		ASSERT_EQ(0, read_times(self->target.pid, arena, times));
-		lost += count_lost(s, arena, &judged);
-		ASSERT_EQ(0, session_advance(s, 0));
+		ASSERT_EQ(0, judged_advance(s, arena, &v));
 		ASSERT_EQ(0, s->advanced.result & GLASSRAM_ADVANCED_TRUNCATED);
-		note_armed(s, arena, armed);
 		epochs++;
 	}
 	for (int i = 0; i <= WRITERS; i++) {
@@ -196,14 +238,11 @@ TEST_F_TIMEOUT(running, no_page_written_after_its_arming_lacks_a_hit, 90)
 			TH_LOG("writer %d never wrote", i);
 	}
 	ASSERT_EQ(0, session_stats(s));
-	TH_LOG("%ju stores, %u epochs, %u pages judged, %ju hits",
-	       (uintmax_t)stores(&self->target), epochs, judged, (uintmax_t)s->stats.hits);
-	EXPECT_LT(PAGES, judged)
-		TH_LOG("hardly any page was written after its arming: nothing was tested");
-	EXPECT_EQ(0, lost)
-		TH_LOG("written after their last arming, and no hit since");
-	EXPECT_EQ(0, s->stats.lost);
-	EXPECT_EQ(0, s->stats.unexplained);
+	TH_LOG("%ju stores, %u epochs, %u pages judged, %u late, %ju hits",
+	       (uintmax_t)stores(&self->target), epochs, v.judged, v.late,
+	       (uintmax_t)s->stats.hits);
+	EXPECT_LT(PAGES, v.judged);
+	expect_none_lost(_metadata, s, &v);
 }
 
 /* Column HITS as an importer of an old generation goes on seeing it. */
@@ -219,7 +258,8 @@ TEST_F_TIMEOUT(running, growth_under_an_importer_loses_nothing, 60)
 	uint64_t arena = self->target.shared[0];
 	struct glassram_column column = {0};
 	struct glassram_counters first;
-	uint32_t judged = 0, lost = 0, differ = 0, grown = 0, missing = 0;
+	uint32_t differ = 0, grown = 0, missing = 0;
+	struct verdict v = {0};
 	uint32_t *slots;
 	char *old;
 
@@ -240,10 +280,7 @@ TEST_F_TIMEOUT(running, growth_under_an_importer_loses_nothing, 60)
 
 	for (int step = 0; step < GROW_STEPS; step++) {
 		ASSERT_EQ(0, target_next(&self->target));
-		ASSERT_EQ(0, read_times(self->target.pid, arena, times));
-		lost += count_lost(s, arena, &judged);
-		ASSERT_EQ(0, session_advance(s, 0));
-		note_armed(s, arena, armed);
+		ASSERT_EQ(0, judged_advance(s, arena, &v));
 		grown += !!(s->advanced.result & GLASSRAM_ADVANCED_COUNTERS);
 		for (size_t at = 0; at < GROW_BYTES; at += GLASSRAM_BLOCK_SLOTS * PAGE)
 			missing += session_hits(s, self->target.shared[32 + step] + at) != 1;
@@ -253,8 +290,6 @@ TEST_F_TIMEOUT(running, growth_under_an_importer_loses_nothing, 60)
 	EXPECT_LT(0, grown)
 		TH_LOG("the counters never grew: nothing was tested");
 	EXPECT_LT(first.slots, s->counters_info.slots);
-	EXPECT_LT(0, judged);
-	EXPECT_EQ(0, lost);
 	EXPECT_EQ(0, missing)
 		TH_LOG("first touches of new mappings without exactly one hit");
 
@@ -266,9 +301,7 @@ TEST_F_TIMEOUT(running, growth_under_an_importer_loses_nothing, 60)
 		differ += old_hits(old, &column, slots[i]) != session_hits(s, arena + i * PAGE);
 	}
 	EXPECT_EQ(0, differ);
-	ASSERT_EQ(0, session_stats(s));
-	EXPECT_EQ(0, s->stats.lost);
-	EXPECT_EQ(0, s->stats.unexplained);
+	expect_none_lost(_metadata, s, &v);
 	munmap(old, first.bytes);
 	free(slots);
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -454,6 +455,11 @@ int proc_freeze(pid_t pid)
 		usleep(500);
 	}
 	return 0;
+}
+
+void take_precedence(void)
+{
+	setpriority(PRIO_PROCESS, 0, -20);
 }
 
 uint64_t now_ns(void)

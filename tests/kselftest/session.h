@@ -167,6 +167,13 @@ int proc_uffd_mappings(pid_t pid);
  */
 int proc_freeze(pid_t pid);
 
+/*
+ * take_precedence() - let the calling process run before busy targets
+ *
+ * A target that never rests would else make every ADVANCE wait for its turn.
+ */
+void take_precedence(void);
+
 /* now_ns() - CLOCK_MONOTONIC in ns */
 uint64_t now_ns(void);
 
