@@ -38,7 +38,7 @@
 #define PAGES 4096UL
 #define STORES 1000000ULL
 #define EPOCHS 40U
-/* One page in so many may be late; measured: one in a million and a half. */
+/* One page in so many may be late. Measured: one in 150,000; swapped: one in 100. */
 #define LATE_ONE_IN 1000U
 #define EPOCH_US 20000
 
