@@ -190,7 +190,24 @@ TEST(one_file_can_be_loaded_twice)
 	glassram_policy_unload(NULL);
 }
 
-/* Unbinding waits for the hook, not for luck: writers never stop meanwhile. */
+/* Let the target write until the policy has decided on a few hundred more faults. */
+static bool decide(struct glassram_session *s, bool rejects)
+{
+	struct glassram_stats before, now;
+
+	if (glassram_stats(s, &before))
+		return false;
+	/* at 100 Hz: 20 s, for a machine that has other things to do */
+	for (int i = 0; i < 2000; i++) {
+		if (glassram_advance(s, GLASSRAM_ADVANCE_PACED, NULL) || glassram_stats(s, &now))
+			return false;
+		if ((rejects ? now.rejected - before.rejected : now.hits - before.hits) > 300)
+			return true;
+	}
+	return false;
+}
+
+/* Unbinding waits for the hook, not for luck: the writer never stops meanwhile. */
 TEST(policies_come_and_go_under_a_writer)
 {
 	struct glassram_policy *policy;
@@ -208,18 +225,16 @@ TEST(policies_come_and_go_under_a_writer)
 	}
 	ASSERT_EQ(glassram_attach(pid, NULL, &s), GLASSRAM_OK)
 		TH_LOG("%s", glassram_error_message());
+	ASSERT_EQ(glassram_set_rate(s, 100), GLASSRAM_OK);
 	for (int i = 0; i < 8; i++) {
 		LOADED(i & 1 ? POLICIES "comm.bpf.o:comm_prefix=no" : POLICIES "default.bpf.o",
 		       &policy);
 		ASSERT_EQ(glassram_set_policy(s, glassram_policy_name(policy)), GLASSRAM_OK);
-		for (int j = 0; j < 3; j++)
-			ASSERT_EQ(glassram_advance(s, 0, NULL), GLASSRAM_OK);
+		ASSERT_TRUE(decide(s, i & 1));
 		glassram_policy_unload(policy);
-		ASSERT_EQ(glassram_advance(s, 0, NULL), GLASSRAM_OK);
+		ASSERT_TRUE(decide(s, false));
 	}
 	ASSERT_EQ(glassram_stats(s, &stats), GLASSRAM_OK);
-	ASSERT_GT(stats.hits, 256);
-	ASSERT_GT(stats.rejected, 256);
 	ASSERT_EQ(stats.lost, 0);
 	ASSERT_EQ(stats.unexplained, 0);
 	glassram_detach(s);
