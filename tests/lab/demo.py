@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """demo.py: a process worth watching. Four threads, named for what they do to memory:
 sweep writes its area from end to end and again, hotspot a few pages all the time, random
-any page of its area, leak takes new memory and never gives it back. The areas are memory
-files, since the picture can name those. Ends when stdin does.
+any page of its area, leak takes ever new pages and never gives one back. The areas are
+memory files, since the picture can name those. Ends when stdin does.
 
 Together they stay below 65,536 pages, so that the map is one full square of 256 x 256; and
 they sleep much, so that an emulated machine has time left for drawing.
@@ -19,7 +19,6 @@ import time
 
 PAGE = mmap.PAGESIZE
 MIB = 1 << 20
-LEAK_MIB = 40
 
 
 def name_thread(name):
@@ -27,13 +26,13 @@ def name_thread(name):
     ctypes.CDLL(None).prctl(15, name.encode(), 0, 0, 0)
 
 
-def area(name, mebibytes):
-    """Memory of its own, with a name in /proc/PID/maps, and all of it present."""
+def area(name, mebibytes, present=True):
+    """Memory of its own, with a name in /proc/PID/maps; all of it present, or nothing."""
     file = os.memfd_create(name)
     os.ftruncate(file, mebibytes * MIB)
     memory = mmap.mmap(file, mebibytes * MIB)
-    for offset in range(0, len(memory), PAGE):
-        memory[offset] = 1
+    for page in range(len(memory) // PAGE if present else 0):
+        write(memory, page, 1)
     return memory
 
 
@@ -70,14 +69,12 @@ def wander(memory):
         time.sleep(0.05)
 
 
-def leak(kept):
-    while True:
-        if len(kept) < LEAK_MIB * 4:
-            chunk = mmap.mmap(-1, MIB // 4, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            for offset in range(0, len(chunk), PAGE):
-                chunk[offset] = 1
-            kept.append(chunk)
-        time.sleep(0.2)
+def leak(memory):
+    for page in range(len(memory) // PAGE):
+        write(memory, page, 1)
+        if page % 64 == 63:
+            time.sleep(0.2)
+    time.sleep(1e6)
 
 
 def start(name, function, argument):
@@ -94,7 +91,7 @@ def main():
     start("sweep", sweep, area("sweep", 48))
     start("hotspot", hotspot, area("hotspot", 24))
     start("random", wander, area("random", 40))
-    start("leak", leak, [])
+    start("leak", leak, area("leak", 40, present=False))
     print("ready", flush=True)
     sys.stdin.read()
 
