@@ -3,10 +3,11 @@
 # native.sh: commands in the lab root at native speed (a chroot in namespaces of its own).
 # The kernel is the machine's: right for building, lint and unit tests, not for the module.
 
-# enter_root BIND... -- CMD...: run CMD in the root; see inside.sh for BIND.
+# enter_root BIND... -- CMD...: run CMD in the root; see inside.sh for BIND. All of it ends
+# when its caller does, however that ends.
 enter_root()
 {
-	unshare --mount --pid --fork --kill-child --propagation private -- \
+	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
 		/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "$@"
 }
 

@@ -47,6 +47,7 @@ setup_host_tools()
 {
 	local have
 
+	command -v apt-get >/dev/null || die "the lab needs Debian 12 or 13: there is no apt-get here"
 	have=$(dpkg-query -W -f '${Version}' debian-archive-keyring 2>/dev/null || true)
 	if command -v mmdebstrap >/dev/null && command -v mount >/dev/null && dpkg --compare-versions "${have:-0}" ge $KEYRING_MIN; then
 		return

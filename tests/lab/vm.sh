@@ -168,11 +168,13 @@ run_main()
 		local saved
 		saved=$(stty -g)
 		stty raw -echo
-		timeout --foreground -k 5 "$limit" unshare --mount --pid --fork --kill-child --propagation private -- \
+		setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
+			setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
 			/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "${binds[@]}" "$run:/lab/run" -- "${qemu[@]}" || rc=$?
 		stty "$saved"
 	else
-		timeout --foreground -k 5 "$limit" unshare --mount --pid --fork --kill-child --propagation private -- \
+		setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
+			setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
 			/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "${binds[@]}" "$run:/lab/run" -- "${qemu[@]}" <>"$run/stdin" || rc=$?
 	fi
 	give_back "$CHECKOUT/out"
