@@ -147,6 +147,43 @@ static void test_same(struct scene *scene, const char *what)
 	free(before);
 }
 
+/*
+ * The shaders' picture and the CPU's. Where colours are mixed, each may round in
+ * its own way; the word "software" of the status corner is in one of them alone.
+ */
+static void test_both_ways(struct scene *scene, const char *what)
+{
+	size_t pixels = (size_t)scene->target.width * scene->target.height;
+	struct layout_rect panel = layout_picture((int)scene->target.width,
+						  (int)scene->target.height).panel;
+	uint32_t *by_cpu = malloc(pixels * sizeof(*by_cpu));
+	int most = 0;
+	size_t unequal = 0;
+
+	scene_draw(scene);
+	for (size_t i = 0; i < pixels; i++)
+		by_cpu[i] = scene_pixel(scene, (int)(i % scene->target.width),
+					(int)(i / scene->target.width));
+	scene->by_gpu = true;
+	/* Drawn anew, not taken from memory: as after a change of the look. */
+	renderer_set_look(scene->renderer, "heat");
+	scene_draw(scene);
+	scene_save(scene, "by_gpu");
+	for (size_t i = 0; i < pixels; i++) {
+		int x = (int)(i % scene->target.width), y = (int)(i / scene->target.width);
+		int d = far(by_cpu[i], scene_pixel(scene, x, y));
+
+		if (!scene->target.bare && x >= panel.x && y > panel.y + panel.height * 9 / 10)
+			continue;
+		most = d > most ? d : most;
+		unequal += d > 0;
+	}
+	tap_check(most <= 3, "%s: shaders and plain C draw the same (%zu px differ, by %d at most)",
+		  what, unequal, most);
+	scene->by_gpu = false;
+	free(by_cpu);
+}
+
 static void test_size(uint32_t slots, uint32_t width, uint32_t height, const char *name)
 {
 	struct scene scene;
@@ -159,6 +196,9 @@ static void test_size(uint32_t slots, uint32_t width, uint32_t height, const cha
 	tap_check(!scene_tick(&scene, 30) && !scene_draw(&scene), "%s is drawn", name);
 	scene_save(&scene, name);
 	test_same(&scene, name);
+	test_both_ways(&scene, name);
+	scene.by_gpu = true;
+	test_same(&scene, "by shaders");
 	scene_close(&scene);
 }
 
@@ -207,6 +247,7 @@ static void test_bare(void)
 		  coloured);
 	tap_check(scene_pixel(&scene, 10, 48) == packed(palette_ground), "and nothing beside it");
 	scene_save(&scene, "bare");
+	test_both_ways(&scene, "bare");
 	scene_close(&scene);
 }
 
@@ -223,6 +264,7 @@ int main(void)
 	scene_close(&scene);
 	test_size(SLOTS, 1280, 720, "1280x720");
 	test_size(SLOTS, 1280, 800, "1280x800");
+	test_size(SLOTS, 400, 300, "400x300");
 	test_size(1U << 20, 3840, 2160, "3840x2160");
 	test_size(1U << 20, 1280, 800, "1280x800_4GiB");
 	test_looks();

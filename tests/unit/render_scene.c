@@ -92,7 +92,7 @@ void scene_close(struct scene *scene)
 
 static int draw(struct scene *scene)
 {
-	const struct renderer_status status = { .renderer = "llvmpipe", .software = true,
+	const struct renderer_status status = { .renderer = "llvmpipe", .software = !scene->by_gpu,
 						.emulated = true, .fps = 59.6 };
 	const struct mapper_textures *textures = mapper_begin_frame(scene->mapper);
 	int err = renderer_draw(scene->renderer, &scene->target, &scene->source->view, textures,

@@ -18,6 +18,7 @@
  * struct scene - zero it, scene_open(), scene_draw(), scene_close()
  * @pixels: RGBA of the last picture, top row first
  * @now: the clock of the picture
+ * @by_gpu: draw as where there is a GPU: all by shaders
  */
 struct scene {
 	struct egl egl;
@@ -28,6 +29,7 @@ struct scene {
 	uint32_t texture;
 	uint8_t *pixels;
 	double now;
+	bool by_gpu;
 };
 
 /**

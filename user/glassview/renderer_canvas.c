@@ -52,15 +52,15 @@ static bool grow(void **array, size_t *capacity, size_t needed, size_t element)
 static const int corner_order[6] = { 0, 1, 2, 2, 1, 3 };
 
 static void add_patch(struct canvas *canvas, float x, float y, float width, float height,
-		      struct text_patch patch, struct palette_color color)
+		      struct text_patch patch, struct palette_color color, bool solid)
 {
 	float u0 = patch.x, u1 = patch.x + patch.width;
 	float v0 = patch.y, v1 = patch.y + patch.height;
 	const struct canvas_vertex corner[4] = {
-		{ x, y, u0, v0, color },
-		{ x + width, y, u1, v0, color },
-		{ x, y + height, u0, v1, color },
-		{ x + width, y + height, u1, v1, color },
+		{ x, y, u0, v0, color, solid },
+		{ x + width, y, u1, v0, color, solid },
+		{ x, y + height, u0, v1, color, solid },
+		{ x + width, y + height, u1, v1, color, solid },
 	};
 	void *array = canvas->vertices;
 
@@ -78,7 +78,7 @@ void canvas_rect(struct canvas *canvas, struct layout_rect rect, struct palette_
 {
 	if (rect.width > 0 && rect.height > 0)
 		add_patch(canvas, (float)rect.x, (float)rect.y, (float)rect.width,
-			  (float)rect.height, text_white(canvas->text), color);
+			  (float)rect.height, text_white(canvas->text), color, true);
 }
 
 void canvas_frame(struct canvas *canvas, struct layout_rect r, int width,
@@ -162,7 +162,7 @@ int canvas_text(struct canvas *canvas, int x, int top, int size, enum canvas_ali
 			add_patch(canvas, pen + glyph->left,
 				  top + ascent - glyph->top, glyph->width, glyph->height,
 				  (struct text_patch){ glyph->x, glyph->y, glyph->width,
-						       glyph->height }, color);
+						       glyph->height }, color, false);
 		pen += glyph->advance;
 	}
 	return width;

@@ -18,11 +18,13 @@
  * struct canvas_vertex - one corner
  * @x, @y: pixels
  * @u, @v: atlas texels
+ * @solid: a rectangle, covered everywhere; else one texel of the atlas to a pixel
  */
 struct canvas_vertex {
 	float x, y;
 	float u, v;
 	struct palette_color color;
+	bool solid;
 };
 
 /**

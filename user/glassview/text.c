@@ -312,6 +312,11 @@ struct text_patch text_white(const struct text *text)
 				    WHITE_SIZE - 2, WHITE_SIZE - 2 };
 }
 
+const uint8_t *text_coverage(const struct text *text)
+{
+	return text->atlas;
+}
+
 const uint8_t *text_atlas(struct text *text, bool *ret_changed)
 {
 	*ret_changed = text->changed;

@@ -83,7 +83,12 @@ int text_descent(struct text *text, int size);
 struct text_patch text_white(const struct text *text);
 
 /**
- * text_atlas() - TEXT_ATLAS_SIZE squared bytes of coverage
+ * text_coverage() - the atlas: TEXT_ATLAS_SIZE squared bytes of coverage
+ */
+const uint8_t *text_coverage(const struct text *text);
+
+/**
+ * text_atlas() - the same, for who keeps a copy of it
  * @ret_changed: whether it differs from the last call
  */
 const uint8_t *text_atlas(struct text *text, bool *ret_changed);

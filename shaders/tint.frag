@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One texel for each cell of the map: reads the counters, keeps the rate, asks
- * the look for a colour. The only shader that reads the counters.
+ * The tint pass, one texel for each cell of the map: reads the counters, keeps
+ * the rate, asks the look for a colour. The only shader that reads the counters.
  *
  * The columns hold totals, so a rate needs memory: the state carries, for each
  * cell, the sum of HITS at the last frame and the rate. That is one small
