@@ -4,7 +4,7 @@
 
 vec3 look(float rate, float age, uint owner)
 {
-	float t = clamp(log(max(age, 0.1) / 0.1) / log(10000.0), 0.0, 1.0);
+	float t = clamp(log2(max(age, 0.1) * 10.0) / log2(10000.0), 0.0, 1.0);
 
 	return texelFetch(palette, ivec2(int((1.0 - t) * 255.0 + 0.5), 0), 0).rgb;
 }

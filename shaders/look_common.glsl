@@ -10,13 +10,13 @@
  */
 uniform highp sampler2D palette; /* row 0: the rate scale, row 1: threads */
 uniform float rate_low; /* hits a second at the dark end of the scale */
-uniform float rate_high;
+uniform float rate_steps; /* entries of the scale to a doubling of the rate */
 
 vec3 palette_rate(float rate)
 {
-	float t = log(max(rate, rate_low) / rate_low) / log(rate_high / rate_low);
+	float entry = log2(max(rate, rate_low) / rate_low) * rate_steps;
 
-	return texelFetch(palette, ivec2(int(min(t, 1.0) * 255.0 + 0.5), 0), 0).rgb;
+	return texelFetch(palette, ivec2(int(min(entry, 255.0) + 0.5), 0), 0).rgb;
 }
 
 vec3 palette_thread(uint owner)

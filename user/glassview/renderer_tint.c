@@ -225,7 +225,8 @@ int tint_draw(struct tint *tint, const struct map *map, const struct source_view
 	set_uniform_float(p, "keep", exp(-elapsed / FIGURES_TAU));
 	set_uniform_int(p, "fresh", tint->fresh);
 	set_uniform_float(p, "rate_low", PALETTE_RATE_LOW);
-	set_uniform_float(p, "rate_high", palette_rate_high(view->rate_hz));
+	set_uniform_float(p, "rate_steps", (PALETTE_ENTRIES - 1) /
+			  log2(palette_rate_high(view->rate_hz) / PALETTE_RATE_LOW));
 	glDrawArrays(GL_TRIANGLES, 0, 3);
 	for (GLenum unit = UNIT_HITS; unit <= UNIT_OWNER; unit++)
 		bind_texture(unit, textures->target, 0);
