@@ -19,7 +19,7 @@
 
 #include "kselftest_harness.h"
 
-#define TICK_MS 50
+#define TICK_MS (1000 / GLASSRAM_RATE_DEFAULT)
 #define OUTPUT "/tmp/programs.out"
 
 FIXTURE(programs)
@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(programs, redis, 90)
 
 		dup2(null, 1);
 		dup2(null, 2);
-		result = system("redis-benchmark -s /tmp/programs.sock -q -n 1500 -c 5 -r 1000 "
+		result = system("redis-benchmark -s /tmp/programs.sock -q -n 600 -c 5 -r 1000 "
 				"-t set,lpush,incr && "
 				"redis-cli -s /tmp/programs.sock set answer 42 && "
 				"test \"$(redis-cli -s /tmp/programs.sock get answer)\" = 42");
