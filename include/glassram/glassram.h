@@ -191,8 +191,8 @@ void glassram_columns_finish(struct glassram_columns *columns);
  * @blocks: @blocks[i].start is the address of slot i * GLASSRAM_BLOCK_SLOTS
  * @by_address: block numbers in order of their addresses; may be NULL in a
  *	layout that the caller made, which makes glassram_layout_slot() slow
- * @generation: compare with glassram_control.regions_generation; new blocks
- *	also come with a new glassram_control.counters_generation
+ * @generation: compare with glassram_control.regions_generation; it does not
+ *	count new blocks: glassram_stats.slots tells of those
  */
 struct glassram_layout {
 	struct glassram_region *regions;

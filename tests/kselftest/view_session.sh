@@ -78,6 +78,10 @@ check "every page it wrote was counted, from the first" figure '.hits >= 1000 an
 check "it ended, and nothing was lost or unexplained" figure '.target.ended and .lost == 0 and .unexplained == 0'
 check "its last picture was saved" test -s "$dir/a.png"
 
+# shellcheck disable=SC2086
+check "a target that grows inside a mapping" view 0 $small --seconds 600 -- "$tests/view_target" grow
+check "grows in the picture, too" figure '.slots >= 8192 and .blocks * 1024 >= .slots'
+
 # A terminal of its own: the command says nothing into the picture, the message comes after.
 on_terminal()
 {

@@ -4,6 +4,8 @@
  *
  *	view_target once	write each of 1,000 pages, again and again for a
  *				second and a half, then exit with status 7
+ *	view_target grow	map 32 MiB, then touch ever more of it, for two and a
+ *				half seconds
  *	view_target threads	two threads, alpha and beta, write 200 pages each,
  *				until killed; prints "ready"
  */
@@ -12,12 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096
 #define ONCE_PAGES 1000
 #define THREAD_PAGES 200
+#define GROW_BYTES (32UL << 20)
 
 /* Static, so that it is mapped when exec ends, before the first instruction. */
 static char once_area[ONCE_PAGES * PAGE] __attribute__((aligned(PAGE)));
@@ -42,6 +46,25 @@ static int once(void)
 		usleep(1000);
 	} while (now() < end);
 	return 7;
+}
+
+/* New blocks of slots without any new mapping. */
+static int grow(void)
+{
+	volatile char *area = mmap(NULL, GROW_BYTES, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t at;
+
+	if (area == MAP_FAILED)
+		return 1;
+	usleep(500000);
+	for (at = 0; at < GROW_BYTES; at += PAGE) {
+		area[at] = 1;
+		if (at % (GROW_BYTES / 8) == 0)
+			usleep(250000);
+	}
+	usleep(500000);
+	return 0;
 }
 
 static void *write_pages(void *name)
@@ -76,8 +99,10 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "once"))
 		return once();
+	if (argc == 2 && !strcmp(argv[1], "grow"))
+		return grow();
 	if (argc == 2 && !strcmp(argv[1], "threads"))
 		return threads();
-	fputs("usage: view_target once|threads\n", stderr);
+	fputs("usage: view_target once|grow|threads\n", stderr);
 	return 2;
 }

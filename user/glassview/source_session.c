@@ -276,6 +276,13 @@ static int refresh_layout(struct session_source *s)
 	return 0;
 }
 
+/* Blocks are also given out without any other change, where the counters have room. */
+static bool layout_is_old(const struct source_view *view, uint64_t regions_generation)
+{
+	return view->layout.generation != regions_generation ||
+	       (uint64_t)view->layout.nr_blocks * GLASSRAM_BLOCK_SLOTS < view->stats.slots;
+}
+
 static int session_update(struct source *source)
 {
 	struct session_source *s = (struct session_source *)source;
@@ -297,16 +304,14 @@ static int session_update(struct source *source)
 	if (refresh_columns(s, &control))
 		return -1;
 	refresh = view->ended || now - s->refreshed >= REFRESH_SECONDS;
-	/* New counters come with new blocks; everything else can wait its turn. */
-	if (view->changed & SOURCE_COLUMNS ||
-	    (refresh && view->layout.generation != control.regions_generation)) {
-		if (refresh_layout(s))
-			return -1;
-	}
 	if (refresh) {
 		s->refreshed = now;
 		refresh_figures(s);
 	}
+	/* New counters come with new blocks; everything else can wait its turn. */
+	if (view->changed & SOURCE_COLUMNS ||
+	    (refresh && layout_is_old(view, control.regions_generation)))
+		return refresh_layout(s);
 	return 0;
 }
 

@@ -212,6 +212,7 @@ static json_t *make_object(const struct stats *stats, const struct source_view *
 	json_object_set_new(o, "pages", json_integer(totals->pages));
 	json_object_set_new(o, "pages_written", json_integer(pages_written(&view->columns)));
 	json_object_set_new(o, "slots", json_integer(totals->slots));
+	json_object_set_new(o, "blocks", json_integer(view->layout.nr_blocks));
 	json_object_set_new(o, "regions", json_integer(totals->regions));
 	json_object_set_new(o, "refused", json_integer(totals->refused));
 	json_object_set_new(o, "memory", json_integer(totals->memory));

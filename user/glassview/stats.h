@@ -19,6 +19,7 @@
  *			(see struct glassram_stats)
  *	hits_per_s, faults_per_s	over the run
  *	pages, pages_written, slots	at the end
+ *	blocks		blocks that the picture knows the addresses of
  *	regions, refused		regions watched and refused, at the end
  *	memory		bytes held by the module for the session
  *	overhead	share of the target's CPU time that watching cost, an estimate
