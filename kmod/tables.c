@@ -82,7 +82,8 @@ static long counters(struct glassram_session *session, void __user *user)
 
 static long regions(struct glassram_session *session, void __user *user)
 {
-	struct glassram_region_table *table = &session->regions;
+	const struct glassram_region_table *table = &session->regions;
+	struct glassram_region __user *to;
 	struct glassram_regions args;
 	bool fits;
 	long ret;
@@ -102,14 +103,16 @@ static long regions(struct glassram_session *session, void __user *user)
 		return ret;
 	if (!fits)
 		return -ENOSPC;
-	for (i = 0; i < table->nr_regions; i++)
-		table->regions[i].first_slot =
-			glassram_slots_find(&session->slots, table->regions[i].start);
-	if (copy_to_user(u64_to_user_ptr(args.regions), table->regions,
-			 table->nr_regions * sizeof(*table->regions)) ||
-	    copy_to_user(u64_to_user_ptr(args.names), table->names, table->names_len))
-		return -EFAULT;
-	return 0;
+	to = u64_to_user_ptr(args.regions);
+	for (i = 0; i < table->nr_regions; i++) {
+		struct glassram_region region = table->regions[i];
+
+		region.first_slot = glassram_slots_find(&session->slots, region.start);
+		if (copy_to_user(&to[i], &region, sizeof(region)))
+			return -EFAULT;
+	}
+	return copy_to_user(u64_to_user_ptr(args.names), table->names, table->names_len) ?
+	       -EFAULT : 0;
 }
 
 static long blocks(struct glassram_session *session, void __user *user)
