@@ -65,6 +65,22 @@ kvm_works()
 	[ "$(cat "$verdict")" = works ]
 }
 
+# A boot takes 5 s, and 60 s on a machine with ten others. Emulated, a boot was
+# seen to hang for good while the second CPU came up, before anything of ours ran.
+BOOT_PATIENCE=150
+
+# comes_up FILE PID: wait until the guest says that it is up, or until the VM is gone.
+comes_up()
+{
+	local i
+
+	for ((i = 0; i < BOOT_PATIENCE; i++)); do
+		[ ! -e "$1" ] && kill -0 "$2" 2>/dev/null || return 0
+		sleep 1
+	done
+	return 1
+}
+
 run_usage()
 {
 	die "run: $1: see 'lab --help'"
@@ -173,9 +189,24 @@ run_main()
 			/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "${binds[@]}" "$run:/lab/run" -- "${qemu[@]}" || rc=$?
 		stty "$saved"
 	else
-		setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
-			setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
-			/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "${binds[@]}" "$run:/lab/run" -- "${qemu[@]}" <>"$run/stdin" || rc=$?
+		local vm attempt
+		for attempt in 1 2; do
+			rc=0
+			setpriv --pdeathsig KILL timeout --foreground -k 5 "$limit" \
+				setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
+				/bin/bash "$LAB_DIR/inside.sh" "$ROOT" "${binds[@]}" "$run:/lab/run" -- "${qemu[@]}" <>"$run/stdin" &
+			vm=$!
+			if [ $attempt -eq 1 ] && ! comes_up "$run/up" $vm; then
+				note "lab: the kernel did not reach its init in $BOOT_PATIENCE s; its console ends with:"
+				tail -n 5 "$run/console.log" >&2
+				note "lab: starting the VM once more"
+				kill $vm
+				wait $vm || :
+				continue
+			fi
+			wait $vm || rc=$?
+			break
+		done
 	fi
 	give_back "$CHECKOUT/out"
 	[ -z "$keep" ] || give_back "$run"
