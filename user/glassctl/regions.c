@@ -63,7 +63,7 @@ static void prot_text(uint32_t prot, char text[5])
 	text[4] = '\0';
 }
 
-/* Why a region is not watched, in the words of kernel.md's table of mappings. */
+/* Why a region is not watched. */
 static const char *refusal(uint32_t error)
 {
 	switch (error) {

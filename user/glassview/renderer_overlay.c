@@ -112,14 +112,12 @@ static void draw_table(struct canvas *canvas, const struct overlay_input *input,
 	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text, heading);
 	canvas_text(canvas, box.x + box.width, box.y, p->small, CANVAS_RIGHT, palette_dim,
 		    "hits/s, bar: share of all");
-	for (size_t i = 0; i < FIGURES_TOP; i++) {
+	for (size_t i = 0; i < nr && i < FIGURES_TOP; i++) {
 		int y = box.y + p->gap / 3 + (int)(i + 1) * line;
-		double share = i < nr && all > 0 ? fmin(rows[i].per_second / all, 1) : 0;
+		double share = all > 0 ? fmin(rows[i].per_second / all, 1) : 0;
 
 		bar.y = y + (line - bar.height) / 2;
 		canvas_rect(canvas, bar, palette_trough);
-		if (i >= nr)
-			continue;
 		canvas_rect(canvas, (struct layout_rect){ bar.x, bar.y,
 							  (int)lround(bar.width * share),
 							  bar.height },

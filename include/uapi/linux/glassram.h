@@ -115,7 +115,8 @@ struct glassram_query {
  * Errors: EINVAL a field is wrong or the fd is not the mem or pagemap file of
  * a process, or the target is a kernel thread; EBADF an fd is not open; ESRCH
  * no such process, or it is exiting; EPERM an fd belongs to another process
- * or address space; EBUSY this address space is watched already; EOPNOTSUPP
+ * or address space; EBUSY this address space is watched already, or
+ * kernel.ftrace_enabled is 0; EOPNOTSUPP
  * the kernel lacks asynchronous write-protection; EFAULT the work area is not
  * writable; ENODEV no /dev/userfaultfd; EXDEV the userfaultfd arguments were
  * changed while in use.
