@@ -88,9 +88,9 @@ def start(name, function, argument):
 def main():
     # Not 8 MiB of addresses for each stack.
     threading.stack_size(256 << 10)
-    start("sweep", sweep, area("sweep", 48))
-    start("hotspot", hotspot, area("hotspot", 24))
-    start("random", wander, area("random", 40))
+    start("sweep", sweep, area("sweep", 64))
+    start("hotspot", hotspot, area("hotspot", 28))
+    start("random", wander, area("random", 56))
     start("leak", leak, area("leak", 40, present=False))
     print("ready", flush=True)
     sys.stdin.read()
