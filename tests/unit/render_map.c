@@ -136,6 +136,8 @@ int main(void)
 	test_name("[anon:arena]", "arena");
 	test_name("/usr/lib/libc.so.6", "libc.so.6");
 	test_name("/dev/shm/x (deleted)", "x");
+	test_name("/memfd:ring (deleted)", "ring");
+	test_name("/memfd: (deleted)", "memfd:");
 	test_name("/", "/");
 	test_name("/a/0123456789012345678901234567890123456789", "0123456789012345678901234567890");
 	return tap_end();

@@ -38,6 +38,8 @@ void map_area_name(const char *path, char ret_name[static MAP_NAME_LEN])
 		return;
 	}
 	base = base && base[1] ? base + 1 : path;
+	if (!strncmp(base, "memfd:", 6) && base[6])
+		base += 6;
 	len = strlen(base);
 	if (len > 10 && !strcmp(base + len - 10, " (deleted)"))
 		len -= 10;
