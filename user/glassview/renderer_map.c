@@ -38,11 +38,13 @@ void map_area_name(const char *path, char ret_name[static MAP_NAME_LEN])
 		return;
 	}
 	base = base && base[1] ? base + 1 : path;
-	if (!strncmp(base, "memfd:", 6) && base[6])
-		base += 6;
 	len = strlen(base);
 	if (len > 10 && !strcmp(base + len - 10, " (deleted)"))
 		len -= 10;
+	if (len > 6 && !strncmp(base, "memfd:", 6)) {
+		base += 6;
+		len -= 6;
+	}
 	snprintf(ret_name, MAP_NAME_LEN, "%.*s", (int)len, base);
 }
 
