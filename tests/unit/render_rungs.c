@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <glassram/hilbert.h>
 
@@ -134,6 +135,26 @@ static void test_liar(void)
 	source->destroy(source);
 }
 
+/* A driver that crashes takes the child with it, and nothing else. */
+static void test_crash(void)
+{
+	struct source *source = source_synthetic_create(SLOTS);
+	struct glassram_columns columns = source->view.columns;
+	struct mapper_verdict verdict;
+	enum mapper_rung best;
+	void *hole = mmap(NULL, columns.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	columns.map = hole;
+	best = mapper_self_test(-1, &columns, MAPPER_RUNGS, &verdict);
+	tap_check(best == MAPPER_AUTO && strstr(verdict.rung[MAPPER_UPLOAD].cause, "crashed"),
+		  "a crash is a cause: %s", verdict.rung[MAPPER_UPLOAD].cause);
+	for (enum mapper_rung rung = MAPPER_VIEW; rung < MAPPER_RUNGS; rung++)
+		tap_check(verdict.rung[rung].tested, "and '%s' is tried all the same: %s",
+			  mapper_rung_name(rung), verdict.rung[rung].cause);
+	munmap(hole, columns.bytes);
+	source->destroy(source);
+}
+
 static void test_names(void)
 {
 	enum mapper_rung rung = MAPPER_AUTO;
@@ -152,6 +173,7 @@ int main(void)
 	test_names();
 	test_self_test();
 	test_liar();
+	test_crash();
 	free(reference);
 	return tap_end();
 }
