@@ -97,6 +97,9 @@ static void test_overlay(struct text *text, const struct case_of_overlay *c, int
 	map_update(&map, &source->view.layout, (uint32_t)picture.map.width);
 	for (int i = 0; i < c->ticks; i++) {
 		source_synthetic_tick(source);
+		/* Marks of both kinds on the timeline. */
+		source->view.nr_target_threads += i == 5;
+		source->view.layout.generation += i == 8;
 		figures_refresh(&figures, &source->view, &map, 100 + i * 0.1);
 	}
 	figures_refresh(&figures, &source->view, &map, 100 + c->ticks * 0.1 + c->still);

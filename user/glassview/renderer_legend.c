@@ -131,7 +131,7 @@ static void draw_colour(struct canvas *canvas, const struct overlay_input *input
 			struct layout_rect box, struct layout_rect bar)
 {
 	const struct layout_picture *p = input->picture;
-	const char *heading = "colour: writes per second";
+	const char *heading = "colour: hits per second";
 
 	if (!strcmp(input->look, "heat")) {
 		draw_rate_bar(canvas, bar, false);

@@ -147,6 +147,40 @@ static double round_up(double value)
 	return top;
 }
 
+static struct palette_color mark_color(unsigned int marks)
+{
+	return marks & FIGURES_MARK_THREADS ? palette_amber : palette_text;
+}
+
+/* What the marks on the timeline mean, for those that are there. */
+static void explain_marks(struct canvas *canvas, const struct overlay_input *input, int x, int y)
+{
+	static const struct {
+		unsigned int mark;
+		const char *meaning;
+	} kinds[] = {
+		{ FIGURES_MARK_MAP, "regions" },
+		{ FIGURES_MARK_THREADS, "threads" },
+	};
+	const struct layout_picture *p = input->picture;
+	const struct figures *f = input->figures;
+	unsigned int seen = 0;
+
+	for (size_t i = 0; i < f->nr_history; i++)
+		seen |= f->marks[i];
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (!(seen & kinds[i].mark))
+			continue;
+		x += p->gap;
+		canvas_rect(canvas, (struct layout_rect){ x, y + p->base / 3, p->stroke,
+							  p->base / 2 + p->base / 4 },
+			    mark_color(kinds[i].mark));
+		x += p->base / 3;
+		x += canvas_text(canvas, x, y, p->small, CANVAS_LEFT, palette_dim,
+				 kinds[i].meaning);
+	}
+}
+
 static void draw_timeline(struct canvas *canvas, const struct overlay_input *input,
 			  struct layout_rect box)
 {
@@ -160,7 +194,10 @@ static void draw_timeline(struct canvas *canvas, const struct overlay_input *inp
 	for (size_t i = 0; i < f->nr_history; i++)
 		peak = fmax(peak, f->history[i]);
 	top = round_up(peak);
-	canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text, "last 60 s");
+	explain_marks(canvas, input,
+		      box.x + canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text,
+					  "last 60 s"),
+		      box.y);
 	figures_number(top, figure, sizeof(figure));
 	snprintf(string, sizeof(string), "top: %s hits/s", figure);
 	canvas_text(canvas, box.x + box.width, box.y, p->small, CANVAS_RIGHT, palette_dim, string);
@@ -178,8 +215,7 @@ static void draw_timeline(struct canvas *canvas, const struct overlay_input *inp
 		if (f->marks[i])
 			canvas_rect(canvas, (struct layout_rect){ x0, plot.y, p->stroke,
 								  p->base / 2 },
-				    f->marks[i] & FIGURES_MARK_THREADS ? palette_amber :
-									 palette_text);
+				    mark_color(f->marks[i]));
 	}
 }
 
