@@ -5,22 +5,8 @@
 set -u
 GLASSCTL=${GLASSCTL:-build/glassctl}
 CLIENT=${CLIENT:-build/docs/client}
-results=0 bad=0
-
-# check NAME CMD...: one TAP line; CMD's output is shown when it fails.
-check()
-{
-	local name=$1 output
-	shift
-	results=$((results + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $results $name"
-	else
-		printf '%s\n' "$output" | sed 's/^/# /'
-		echo "not ok $results $name"
-		bad=$((bad + 1))
-	fi
-}
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
 
 # says TEXT STATUS CMD...: CMD ends with STATUS and says TEXT in one line on stderr.
 says()
@@ -28,8 +14,8 @@ says()
 	local text=$1 status=$2 output rc=0
 	shift 2
 	output=$("$@" 2>&1 >/dev/null) || rc=$?
-	printf '%s (%d)\n' "$output" $rc
-	[ $rc -eq "$status" ] && [ "$(wc -l <<<"$output")" -eq 1 ] && grep -qF -- "$text" <<<"$output"
+	printf '%s (%d)\n' "$output" "$rc"
+	[ "$rc" -eq "$status" ] && [ "$(wc -l <<<"$output")" -eq 1 ] && grep -qF -- "$text" <<<"$output"
 }
 
 target()
@@ -91,11 +77,11 @@ tables()
 interrupted()
 {
 	local child output=/tmp/interrupted.json
-	"$GLASSCTL" --json --seconds 300 stats "$pid" >$output &
+	"$GLASSCTL" --json --seconds 300 stats "$pid" >"$output" &
 	child=$!
 	sleep 1
-	kill -TERM $child
-	wait $child && jq -e '.state == "live" and .epoch >= 2' $output
+	kill -TERM "$child"
+	wait "$child" && jq -e '.state == "live" and .epoch >= 2' "$output"
 }
 
 busy()
@@ -105,9 +91,9 @@ busy()
 	first=$!
 	sleep 1
 	says "is watched already" 1 "$GLASSCTL" stats "$pid" || status=1
-	kill -TERM $first
-	wait $first
-	return $status
+	kill -TERM "$first"
+	wait "$first"
+	return "$status"
 }
 
 doctor()
@@ -142,12 +128,12 @@ ended()
 {
 	sleep 1000 &
 	local victim=$!
-	{ sleep 1; kill -KILL $victim; } &
-	"$GLASSCTL" --json --seconds 60 stats $victim >/tmp/ended.json 2>/tmp/ended.err
+	{ sleep 1; kill -KILL "$victim"; } &
+	"$GLASSCTL" --json --seconds 60 stats "$victim" >/tmp/ended.json 2>/tmp/ended.err
 	local status=$?
 	wait
 	cat /tmp/ended.json /tmp/ended.err
-	[ $status -eq 0 ] && grep -q 'ended while it was watched' /tmp/ended.err &&
+	[ "$status" -eq 0 ] && grep -q 'ended while it was watched' /tmp/ended.err &&
 		jq -e '.state == "ended"' /tmp/ended.json
 }
 
@@ -168,5 +154,4 @@ check "a target that ends is told" ended
 check "the client of the documentation counts pages" client
 check "and has at most 40 lines" test "$(wc -l <docs/client.c)" -le 40
 kill "$pid"
-echo "1..$results"
-[ $bad -eq 0 ]
+tap_end

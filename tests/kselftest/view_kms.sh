@@ -9,23 +9,10 @@ set -u
 view=${BUILD:-build}/glassview
 tests=${BUILD:-build}/tests/kselftest
 dir=$(mktemp -d)
-results=0 bad=0
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
+tap_more="$dir/messages"
 viewer='' target=''
-
-check()
-{
-	local name=$1 output
-	shift
-	results=$((results + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $results $name"
-	else
-		printf '%s\n' "$output" | sed 's/^/# /'
-		sed 's/^/# glassview said: /' "$dir/messages"
-		echo "not ok $results $name"
-		bad=$((bad + 1))
-	fi
-}
 
 finish()
 {
@@ -126,5 +113,4 @@ restored()
 }
 check "the display shows again what it showed before" restored
 check "the target lives" kill -0 "$target"
-echo "1..$results"
-exit $((bad > 0))
+tap_end

@@ -9,25 +9,12 @@ view=$build/glassview
 tests=$build/tests/kselftest
 bpf=$build/bpf
 dir=$(mktemp -d)
-results=0 bad=0
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
+tap_more="$dir/err"
 target=''
 # Small pictures: an emulated machine draws slowly.
 small="--size 400x320 --headless $dir/a.png --stats $dir/a.json"
-
-check()
-{
-	local name=$1 output
-	shift
-	results=$((results + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $results $name"
-	else
-		printf '%s\n' "$output" | sed 's/^/# /'
-		sed 's/^/# glassview said: /' "$dir/err"
-		echo "not ok $results $name"
-		bad=$((bad + 1))
-	fi
-}
 
 # view STATUS WORD...: true if it ends with that status.
 view()
@@ -139,5 +126,4 @@ check "a kernel thread" view 1 --headless "$dir/c.png" 2
 check "is one line" one_line 'kernel thread'
 
 check "the target lives" kill -0 "$target"
-echo "1..$results"
-exit $((bad > 0))
+tap_end

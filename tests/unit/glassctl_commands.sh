@@ -4,21 +4,8 @@
 # wrong command line gets one line and status 2. Prints TAP.
 set -u
 GLASSCTL=${GLASSCTL:-build/tests/unit/glassctl}
-results=0 bad=0
-
-check()
-{
-	local name=$1 output
-	shift
-	results=$((results + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $results $name"
-	else
-		printf '%s\n' "$output" | sed 's/^/# /'
-		echo "not ok $results $name"
-		bad=$((bad + 1))
-	fi
-}
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
 
 # says STATUS TEXT ARGUMENT...: nothing on stdout, TEXT on stderr, nothing of a sanitizer.
 says()
@@ -26,8 +13,8 @@ says()
 	local status=$1 text=$2 output rc=0
 	shift 2
 	output=$({ "$GLASSCTL" "$@" 2>&1 >&3 | cat; exit "${PIPESTATUS[0]}"; } 3>/dev/null) || rc=$?
-	printf '%s (%d)\n' "$output" $rc
-	[ $rc -eq "$status" ] && grep -qF -- "$text" <<<"$output" && [ "$(wc -l <<<"$output")" -le 2 ]
+	printf '%s (%d)\n' "$output" "$rc"
+	[ "$rc" -eq "$status" ] && grep -qF -- "$text" <<<"$output" && [ "$(wc -l <<<"$output")" -le 2 ]
 }
 
 # A machine without the module: doctor still prints all its rows, and fails.
@@ -35,7 +22,7 @@ doctor()
 {
 	local rc=0
 	"$GLASSCTL" doctor --json >/tmp/doctor.$$ || rc=$?
-	jq -e --argjson rc $rc '(.ok | type) == "boolean" and .ok == ($rc == 0) and (.checks | length) >= 15
+	jq -e --argjson rc "$rc" '(.ok | type) == "boolean" and .ok == ($rc == 0) and (.checks | length) >= 15
 		and (.ok == all(.checks[]; (.required | not) or .verdict != "missing"))
 		and all(.checks[]; (.name | length) > 0 and (.value | length) > 0
 			and (.verdict | IN("ok", "limited", "missing"))
@@ -96,7 +83,7 @@ full_disk()
 	local output rc=0
 	output=$("$GLASSCTL" list 2>&1 >/dev/full) || rc=$?
 	echo "$output"
-	[ $rc -eq 1 ] && grep -q 'is the disk full?' <<<"$output"
+	[ "$rc" -eq 1 ] && grep -q 'is the disk full?' <<<"$output"
 }
 
 check "doctor --json" doctor
@@ -124,5 +111,4 @@ check "endless seconds" says 2 "--seconds takes" --seconds inf stats 1
 check "a rate of 0" says 2 "--rate takes 1 to 1000" --rate 0 stats 1
 check "too high a rate" says 2 "--rate takes 1 to 1000" --rate 1001 stats 1
 rm -f /tmp/{doctor,doctor.table,list,list.table,help}.$$
-echo "1..$results"
-[ $bad -eq 0 ]
+tap_end

@@ -6,21 +6,8 @@ set -u
 BUILD=${BUILD:-build}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-results=0 bad=0
-
-check()
-{
-	local name=$1 output
-	shift
-	results=$((results + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $results $name"
-	else
-		printf '%s\n' "$output" | sed 's/^/# /'
-		echo "not ok $results $name"
-		bad=$((bad + 1))
-	fi
-}
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
 
 # What an installation looks like: as in `make install`, but for the module.
 prefix=$dir/usr
@@ -116,5 +103,4 @@ check "the ioctl header alone, C90" header linux/glassram.h gcc -std=gnu90
 check "the ioctl header alone, C++98" header linux/glassram.h g++ -x c++ -std=gnu++98 -Wno-long-long
 check "it exports what the header declares, and nothing else" exports
 check "every export has its version" versioned
-echo "1..$results"
-[ $bad -eq 0 ]
+tap_end
