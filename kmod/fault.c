@@ -94,6 +94,10 @@ static __always_inline void count_write(struct glassram_session *session,
 	this_cpu_inc(session->totals->faults);
 
 	address = page_start(vma, address);
+#ifdef GLASSRAM_MUTATE_LOSE_HITS /* shows that the tests notice (tests/kselftest) */
+	if ((address >> PAGE_SHIFT) % 97 == 0)
+		return;
+#endif
 	i = glassram_slot_of(address);
 	block = glassram_slots_lookup(&session->slots, address);
 	if (likely(block)) {

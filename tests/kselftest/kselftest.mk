@@ -23,13 +23,14 @@ $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
-# A module with a planted mistake, for the first kernel that the lab builds for.
+# Modules with a planted mistake each, for the first kernel that the lab builds for.
 KSELFTESTS += tests/kselftest/mutation.sh
-.PHONY: kselftest-mutant
-lab-build: kselftest-mutant
-kselftest-mutant:
+KSELFTEST_MUTANTS := ARM_FIRST LOSE_HITS
+.PHONY: $(KSELFTEST_MUTANTS)
+lab-build: $(KSELFTEST_MUTANTS)
+$(KSELFTEST_MUTANTS):
 	@$(if $(KVERS),$(MAKE) --no-print-directory module KVER=$(firstword $(KVERS)) \
-		KOUT=$(BUILD)/mutant-$(firstword $(KVERS)) GLASSRAM_CFLAGS=-DGLASSRAM_MUTATE_ARM_FIRST)
+		KOUT=$(BUILD)/mutant-$@-$(firstword $(KVERS)) GLASSRAM_CFLAGS=-DGLASSRAM_MUTATE_$@)
 
 # What test `intact` watches; no test itself.
 $(BUILD)/tests/kselftest/asan_target: tests/kselftest/asan_target.c

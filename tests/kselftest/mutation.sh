@@ -1,18 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# mutation.sh: prove that test `running` can fail. It runs against a module that arms before
-# it opens the epoch (GLASSRAM_MUTATE_ARM_FIRST), which loses hits; the test must say so.
-# Weak: one mutation, the one that is easiest to make by mistake.
-mutant=build/mutant-$(uname -r)/glassram.ko
-case=running.no_page_written_after_its_arming_lacks_a_hit
-
-echo "TAP version 13"
-echo "1..1"
-if [ ! -e "$mutant" ]; then
-	echo "# no $mutant: build in the lab (tests/lab/lab build)"
-	echo "not ok 1 a module that arms first is caught"
-	exit 1
-fi
+# mutation.sh: prove that the tests of loss can fail. Each runs against a module with one
+# planted mistake (GLASSRAM_MUTATE_*) and must say what the mistake does. Prints TAP.
+# Weak: two mutations, those that are easiest to make by mistake.
+# shellcheck disable=SC2317 # functions are called through check
+set -u
+# shellcheck source=tests/unit/tap.sh
+. tests/unit/tap.sh
 
 # unload: clean-up may go on for a moment after the last close.
 unload()
@@ -24,18 +18,23 @@ unload()
 	return 1
 }
 
-if ! unload || ! insmod "$mutant"; then
-	echo "not ok 1 a module that arms first is caught # the mutant does not load"
-	exit 1
-fi
-output=$(build/tests/kselftest/running -r $case 2>&1)
-late=$(sed -n 's/.*Expected .* >= v->late (\([0-9]*\)).*/\1/p' <<<"$output")
-unload
-if [ "${late:-0}" -gt 0 ]; then
-	echo "# $late pages written after their arming had no hit in their epoch"
-	echo "ok 1 a module that arms first is caught"
-else
-	printf '# %s\n' "${output//$'\n'/$'\n'# }"
-	echo "not ok 1 a module that arms first is caught"
-	exit 1
-fi
+# caught MUTANT TEST CASE FIGURE: the case fails on the mutant, with this figure above 0.
+caught()
+{
+	local mutant output figure
+
+	mutant=build/mutant-$1-$(uname -r)/glassram.ko
+	[ -e "$mutant" ] || { echo "no $mutant: build in the lab (tests/lab/lab build)"; return 1; }
+	unload && insmod "$mutant" || { echo "the mutant does not load"; return 1; }
+	output=$("build/tests/kselftest/$2" -r "$2.$3" 2>&1)
+	figure=$(sed -nE "s/.*Expected .*$4 \(([0-9]+)\).*/\1/p" <<<"$output" | head -1)
+	unload
+	printf '%s\n' "$output"
+	[ "${figure:-0}" -gt 0 ]
+}
+
+check "a module that arms first is caught" caught ARM_FIRST \
+	running no_page_written_after_its_arming_lacks_a_hit 'v->late'
+check "a module that loses hits is caught, by its own self-check too" caught LOSE_HITS \
+	frozen anonymous.hits_are_exactly_the_written_pages 'stats.unexplained'
+tap_end
