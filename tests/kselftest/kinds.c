@@ -305,11 +305,14 @@ TEST_F(kinds, one_hit_for_each_page_and_epoch)
 		ASSERT_EQ(0, target_next(&self->target));
 		EXPECT_EQ(0, self->target.shared[3]);
 	}
+	/* One that pauses may still be on its way to sleep, and writes its stack. */
+	ASSERT_EQ(0, proc_freeze(self->target.pid));
 	ASSERT_EQ(0, session_advance(s, 0));
 	ASSERT_EQ(0, session_stats(s));
 	EXPECT_EQ(0, s->stats.lost);
 	EXPECT_EQ(0, s->stats.unexplained);
 	EXPECT_EQ(s->stats.hits, session_total_hits(s));
+	kill(self->target.pid, SIGCONT);
 	session_close(s);
 
 	self->target.shared[1] = 'q';

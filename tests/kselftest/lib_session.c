@@ -184,8 +184,10 @@ TEST_F(session, the_control_page_agrees_with_the_totals)
 	ASSERT_EQ(control.epoch, stats.epoch);
 	ASSERT_EQ(control.epoch, OPEN_EPOCH + 1);
 	ASSERT_EQ(control.state, GLASSRAM_STATE_LIVE);
-	ASSERT_EQ(control.hits, stats.hits);
-	ASSERT_GE(stats.hits, 7);
+	/* The page is of the tick, the totals are live: the target may just fall asleep. */
+	ASSERT_GE(control.hits, 7);
+	ASSERT_LE(control.hits, stats.hits);
+	ASSERT_LE(stats.hits - control.hits, 8);
 	ASSERT_EQ(stats.unexplained, 0);
 	ASSERT_EQ(stats.lost, 0);
 }
