@@ -50,6 +50,7 @@ enum glassram_error {
 	GLASSRAM_ERR_ENDED, /* the target exited or called exec */
 	GLASSRAM_ERR_UFFD, /* userfaultfd refused or was tampered with */
 	GLASSRAM_ERR_DMABUF, /* the counters could not be exported or mapped */
+	GLASSRAM_ERR_RENDER, /* no picture; for programs that draw, the library does not */
 	GLASSRAM_ERR_POLICY, /* a policy could not be loaded or bound */
 	GLASSRAM_ERR_INTERRUPTED, /* a signal came; call again */
 	GLASSRAM_ERR_SYSTEM, /* anything else; the message names it */

@@ -36,6 +36,7 @@ static const char *const names[] = {
 	[GLASSRAM_ERR_ENDED] = "ended",
 	[GLASSRAM_ERR_UFFD] = "uffd",
 	[GLASSRAM_ERR_DMABUF] = "dmabuf",
+	[GLASSRAM_ERR_RENDER] = "render",
 	[GLASSRAM_ERR_POLICY] = "policy",
 	[GLASSRAM_ERR_INTERRUPTED] = "interrupted",
 	[GLASSRAM_ERR_SYSTEM] = "system",
