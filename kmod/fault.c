@@ -102,16 +102,17 @@ static __always_inline void count_write(struct glassram_session *session,
 	block = glassram_slots_lookup(&session->slots, address);
 	if (likely(block)) {
 		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+		bool counted = (s32)(stamp - epoch) >= 0;
 
 		/*
 		 * Counted since it was armed, and armed still: another fault is
-		 * in flight. (Or this one is retried.)
+		 * in flight. One that is not counted itself leaves no other trace;
+		 * by now ADVANCE may have armed the page for the next epoch.
 		 */
-		if (unlikely(stamp >= GLASSRAM_FIRST_EPOCH &&
-			     (s32)(stamp - READ_ONCE(block->armed[i])) >= 0 &&
-			     !(flags & FAULT_FLAG_TRIED)))
+		if (unlikely(counted || (stamp >= GLASSRAM_FIRST_EPOCH &&
+					 (s32)(stamp - READ_ONCE(block->armed[i])) >= 0)))
 			set_bit(i, block->raced);
-		if ((s32)(stamp - epoch) >= 0)
+		if (counted)
 			return;
 	}
 	/* A retry was deferred already when it came by first. */
@@ -131,8 +132,10 @@ static __always_inline void count_write(struct glassram_session *session,
 		}
 	}
 
-	if (likely(block) && !claim(&block->column[GLASSRAM_STAMP][i], epoch))
+	if (likely(block) && !claim(&block->column[GLASSRAM_STAMP][i], epoch)) {
+		set_bit(i, block->raced);
 		return;
+	}
 	if (unlikely(!block) && READ_ONCE(session->slots.full)) {
 		this_cpu_inc(session->totals->lost);
 		return;

@@ -51,7 +51,7 @@ static void armed_page(struct glassram_session *session, struct glassram_slot_bl
 	if ((s32)(READ_ONCE(block->exempt[i * GLASSRAM_BLOCK_CHUNKS / GLASSRAM_BLOCK_SLOTS]) -
 		  before) >= 0)
 		return;
-	if (test_and_clear_bit(i, block->raced)) {
+	if (test_bit(i, block->raced) || test_bit(i, block->raced_before)) {
 		if (try_cmpxchg(stamp, &seen, epoch - 1)) {
 			atomic_inc((atomic_t *)&block->column[GLASSRAM_HITS][i]);
 			this_cpu_inc(session->totals->hits);

@@ -195,11 +195,21 @@ static int wait_for_tick(struct glassram_session *session)
 	return 0;
 }
 
+/*
+ * How long a page with two faults in flight keeps its mark at least: no fault
+ * takes that long, and the self-check is blind to the page meanwhile.
+ */
+#define RACED_PERIOD (10 * NSEC_PER_SEC)
+
 static void open_epoch(struct glassram_session *session)
 {
 	/* Full barrier: the new number is visible before any page is armed for it. */
 	smp_store_mb(session->epoch, session->epoch + 1);
 	session->epoch_ns = ktime_get_ns();
+	if (session->epoch_ns - session->raced_ns > RACED_PERIOD) {
+		session->raced_ns = session->epoch_ns;
+		glassram_slots_age_raced(&session->slots);
+	}
 }
 
 /* The tick itself. The session's lock is held and the mm is alive. */
@@ -476,6 +486,7 @@ static struct glassram_session *session_alloc(void)
 	session->epoch = GLASSRAM_FIRST_EPOCH;
 	session->stats_epoch = GLASSRAM_FIRST_EPOCH;
 	session->epoch_ns = ktime_get_ns();
+	session->raced_ns = session->epoch_ns;
 	session->state = GLASSRAM_STATE_LIVE;
 	session->rate_hz = GLASSRAM_RATE_DEFAULT;
 	no_slots = glassram_slots_init(&session->slots);

@@ -60,6 +60,7 @@ struct glassram_totals {
  * @totals: per-CPU totals; hook
  * @wait: poll() sleeps here
  * @control_page: the page that clients map; owned
+ * @raced_ns: when the marks of faults in flight were aged last
  * @stats_epoch: the epoch when STATS was last called, for poll()
  * @farewell: tells close() that the clean-up is done; shared with it
  */
@@ -87,6 +88,7 @@ struct glassram_session {
 	u32 rate_hz;
 	ktime_t next_tick;
 	u64 epoch_ns;
+	u64 raced_ns;
 	u64 armed;
 	u64 armed_last;
 	u64 advance_ns;

@@ -225,6 +225,26 @@ void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, un
 }
 
 /**
+ * glassram_slots_age_raced() - forget faults in flight that have long landed
+ * @slots: the slots; the session's lock is held
+ *
+ * A page keeps its mark for one to two of the periods in which this is called.
+ */
+void glassram_slots_age_raced(struct glassram_slots *slots)
+{
+	unsigned int word;
+	u32 i;
+
+	for (i = 0; i < slots->nr_blocks; i++) {
+		struct glassram_slot_block *block = slots->blocks[i];
+
+		/* The hook sets bits meanwhile. */
+		for (word = 0; word < ARRAY_SIZE(block->raced); word++)
+			block->raced_before[word] = xchg(&block->raced[word], 0);
+	}
+}
+
+/**
  * glassram_slots_find() - the slot of an address
  * @slots: the slots; the session's lock is held
  * @address: any address

@@ -41,6 +41,7 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  *	a write, or written without a hit because the policy said so; hook
  * @raced: pages for which two faults were in flight at once; the slower one may
  *	store after the page was armed again, without a new fault; hook
+ * @raced_before: @raced as it was when it was emptied last
  */
 struct glassram_slot_block {
 	unsigned long start;
@@ -49,6 +50,7 @@ struct glassram_slot_block {
 	u32 *armed;
 	u32 exempt[GLASSRAM_BLOCK_CHUNKS];
 	DECLARE_BITMAP(raced, GLASSRAM_BLOCK_SLOTS);
+	DECLARE_BITMAP(raced_before, GLASSRAM_BLOCK_SLOTS);
 };
 
 /**
@@ -85,6 +87,7 @@ int glassram_slots_reserve(struct glassram_slots *slots);
 struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots, unsigned long address);
 void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, unsigned long end,
 			   bool gone);
+void glassram_slots_age_raced(struct glassram_slots *slots);
 u32 glassram_slots_find(struct glassram_slots *slots, unsigned long address);
 u64 glassram_slots_memory(const struct glassram_slots *slots);
 

@@ -25,7 +25,10 @@ caught()
 
 	mutant=build/mutant-$1-$(uname -r)/glassram.ko
 	[ -e "$mutant" ] || { echo "no $mutant: build in the lab (tests/lab/lab build)"; return 1; }
-	unload && insmod "$mutant" || { echo "the mutant does not load"; return 1; }
+	if ! unload || ! insmod "$mutant"; then
+		echo "the mutant does not load"
+		return 1
+	fi
 	output=$("build/tests/kselftest/$2" -r "$2.$3" 2>&1)
 	figure=$(sed -nE "s/.*Expected .*$4 \(([0-9]+)\).*/\1/p" <<<"$output" | head -1)
 	unload
