@@ -146,6 +146,8 @@ static __always_inline void count_write(struct glassram_session *session,
 		this_cpu_inc(session->totals->thread_overflow);
 	if (policy)
 		thread = glassram_policy_owner(policy, address, flags, thread);
+	/* The owner's, also where a policy names another: a lost hit is taken from it. */
+	atomic64_inc(&session->threads.entries[thread].hits);
 
 	if (likely(block)) {
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], thread);

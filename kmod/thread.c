@@ -37,7 +37,7 @@ void glassram_threads_finish(struct glassram_thread_table *table)
 }
 
 /**
- * glassram_threads_current() - thread slot of the current task, one hit more
+ * glassram_threads_current() - thread slot of the current task
  * @table: the table
  * @epoch: the open epoch
  *
@@ -64,7 +64,6 @@ u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch)
 		} else if (entry->tid != task->pid || entry->start_time != task->start_time) {
 			continue;
 		}
-		atomic64_inc(&entry->hits);
 		if (entry->last_epoch != epoch) {
 			memcpy(entry->comm, task->comm, TASK_COMM_LEN);
 			/* Tables show entries from their first epoch on. */

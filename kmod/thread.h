@@ -15,7 +15,7 @@
  * @tid: 0 while the slot is free
  * @tgid: its process
  * @start_time: task_struct.start_time; tells a reused tid from its predecessor
- * @hits: pages x epochs it was the first writer of
+ * @hits: pages x epochs it was noted as owner of; any thread may change it
  * @last_epoch: epoch of its last hit; 0 while the entry is being filled
  * @comm: as of the first hit of @last_epoch
  */

@@ -344,7 +344,7 @@ struct glassram_blocks {
  * @tgid: its process
  * @target: which target's memory it wrote
  * @start_ns: start time of the thread, CLOCK_MONOTONIC
- * @hits: pages x epochs it was the first writer of
+ * @hits: pages x epochs it was noted as owner of
  * @last_epoch: epoch of its last hit
  * @pad: 0
  * @comm: its name, as of its first hit in @last_epoch; NUL-terminated
