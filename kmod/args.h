@@ -11,21 +11,22 @@
 #include <linux/uaccess.h>
 
 /**
- * glassram_args_get() - copy an argument structure in
+ * glassram_args_get_grown() - copy in an argument structure that has grown
  * @user: the caller's structure
- * @args: filled
+ * @args: filled; what a shorter one lacks is 0
  * @size: sizeof(*@args)
- * Return: the caller's size, which is at least @size; -EINVAL, -E2BIG, -EFAULT.
+ * @first: the size it had in its first version
+ * Return: the caller's size, which is at least @first; -EINVAL, -E2BIG, -EFAULT.
  */
-static inline long glassram_args_get(const void __user *user, void *args, size_t size)
+static inline long glassram_args_get_grown(const void __user *user, void *args, size_t size,
+					   size_t first)
 {
 	u32 user_size;
 	int ret;
 
 	if (get_user(user_size, (const u32 __user *)user))
 		return -EFAULT;
-	/* All structures are still of their first version; later ones may be larger. */
-	if (user_size < size)
+	if (user_size < first)
 		return -EINVAL;
 	if (user_size > PAGE_SIZE)
 		return -E2BIG;
@@ -35,6 +36,18 @@ static inline long glassram_args_get(const void __user *user, void *args, size_t
 	/* The first field could have changed since it was read. */
 	*(u32 *)args = user_size;
 	return user_size;
+}
+
+/**
+ * glassram_args_get() - copy in an argument structure of its first version
+ * @user: the caller's structure
+ * @args: filled
+ * @size: sizeof(*@args)
+ * Return: as glassram_args_get_grown().
+ */
+static inline long glassram_args_get(const void __user *user, void *args, size_t size)
+{
+	return glassram_args_get_grown(user, args, size, size);
 }
 
 /**

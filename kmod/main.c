@@ -41,10 +41,10 @@ static long attach(void __user *user)
 	struct glassram_attach args;
 	long ret;
 
-	ret = glassram_args_get(user, &args, sizeof(args));
+	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_ATTACH_SIZE_VER0);
 	if (ret < 0)
 		return ret;
-	if (args.flags || args.pad)
+	if (args.flags || args.pad || args.pad2)
 		return -EINVAL;
 	return glassram_session_create(&args);
 }

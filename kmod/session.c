@@ -316,7 +316,7 @@ static long ioctl_options(struct glassram_session *session, void __user *user)
 	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
-	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS || args.pad)
+	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS || args.follow)
 		return -EINVAL;
 	if (args.flags & GLASSRAM_OPTION_RATE &&
 	    (!args.rate_hz || args.rate_hz > GLASSRAM_RATE_MAX))

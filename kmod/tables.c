@@ -209,10 +209,10 @@ static long stats(struct glassram_session *session, void __user *user)
 	struct glassram_stats args;
 	long ret;
 
-	ret = glassram_args_get(user, &args, sizeof(args));
+	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_STATS_SIZE_VER0);
 	if (ret < 0)
 		return ret;
-	if (args.flags || args.pad)
+	if (args.flags)
 		return -EINVAL;
 	glassram_tables_totals(session, &totals);
 	args = (struct glassram_stats){
@@ -237,7 +237,7 @@ static long stats(struct glassram_session *session, void __user *user)
 		.threads = atomic_read(&session->threads.used),
 	};
 	WRITE_ONCE(session->stats_epoch, session->epoch);
-	return glassram_args_put(user, &args, sizeof(args));
+	return glassram_args_put(user, &args, min_t(size_t, args.size, sizeof(args)));
 }
 
 /**

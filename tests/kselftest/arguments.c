@@ -97,7 +97,7 @@ FIXTURE_VARIANT_ADD(arguments, THREADS)
 FIXTURE_VARIANT_ADD(arguments, OPTIONS)
 {
 	.request = GLASSRAM_OPTIONS, .unknown_flag = 1U << 31,
-	.pad = offsetof(struct glassram_options, pad),
+	.pad = offsetof(struct glassram_options, follow),
 };
 
 FIXTURE_VARIANT_ADD(arguments, STATS)

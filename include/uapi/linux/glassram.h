@@ -6,6 +6,12 @@
  * the client is a supported way to stop. ATTACH on the device gives a session
  * fd; every other call below is made on that session.
  *
+ * A session watches one or more targets (address spaces) and may have several
+ * clients (session fds). The first client owns it: only the owner may ADVANCE,
+ * change OPTIONS, PAUSE, RESET, add or drop targets; the others read, and get
+ * -EPERM for these. When the owner closes, the client that joined first of
+ * those left owns the session (poll: POLLPRI; STATS, owner).
+ *
  * Every argument structure starts with @size and @flags and grows only at its
  * end, with the rules of copy_struct_from_user(): the caller sets @size to
  * sizeof() of the structure it was compiled with; a smaller size than the
@@ -55,6 +61,11 @@ extern "C" {
 #define GLASSRAM_COMM_LEN 16
 #define GLASSRAM_POLICY_NAME_LEN 32
 
+/* Targets of one session, ended ones that were not dropped included. */
+#define GLASSRAM_MAX_TARGETS 1024
+/* "No target": in a block that is not in use, in an event of no target. */
+#define GLASSRAM_TARGET_NONE 0xffffffffU
+
 /*
  * A work area is caller memory, page-aligned, writable and at least this long.
  * The module places the arguments of userfaultfd and pagemap ioctls in its
@@ -66,10 +77,12 @@ extern "C" {
 
 /* enum glassram_feature - bits of glassram_query.features */
 #define GLASSRAM_FEATURE_POLICY (1ULL << 0) /* eBPF policies can be bound */
-#define GLASSRAM_FEATURE_VALID (GLASSRAM_FEATURE_POLICY)
+#define GLASSRAM_FEATURE_LAYOUT_EVENTS (1ULL << 1) /* EVENTS has MAP to REMAP */
+#define GLASSRAM_FEATURE_VALID (GLASSRAM_FEATURE_POLICY | GLASSRAM_FEATURE_LAYOUT_EVENTS)
 
 /* Protection backends: bits of glassram_query.backends. */
 #define GLASSRAM_BACKEND_WP_ASYNC (1ULL << 0) /* userfaultfd, asynchronous */
+#define GLASSRAM_BACKEND_SOFT_DIRTY (1ULL << 1) /* clear_refs; needs clear_refs_fd */
 
 /**
  * struct glassram_query - what this module can do (QUERY, on the device)
@@ -97,10 +110,17 @@ struct glassram_query {
 	__u32 policies;
 };
 
+/* Join the session that watches this address space, if there is one. */
+#define GLASSRAM_ATTACH_SHARED (1U << 0)
+#define GLASSRAM_ATTACH_VALID_FLAGS (GLASSRAM_ATTACH_SHARED)
+
+/* Size of struct glassram_attach before clear_refs_fd. */
+#define GLASSRAM_ATTACH_SIZE_VER0 40
+
 /**
- * struct glassram_attach - start a session (ATTACH, on the device)
+ * struct glassram_attach - start or join a session (ATTACH, on the device)
  * @size: sizeof(struct glassram_attach)
- * @flags: must be 0
+ * @flags: GLASSRAM_ATTACH_*
  * @pid: the target, as seen in the caller's pid namespace
  * @mem_fd: an open /proc/PID/mem of the target; opening it is the permission
  *	check (ptrace attach rules)
@@ -108,15 +128,21 @@ struct glassram_query {
  * @pad: must be 0
  * @work: address of the work area
  * @work_len: its length in bytes, at least GLASSRAM_WORK_MIN
+ * @clear_refs_fd: /proc/PID/clear_refs of the target, open for writing, where
+ *	QUERY names GLASSRAM_BACKEND_SOFT_DIRTY and not _WP_ASYNC; else ignored
+ * @pad2: must be 0
  *
  * Return: a session fd (close-on-exec). The target's pages are not armed yet:
- * the first ADVANCE does that.
+ * the first ADVANCE does that. With GLASSRAM_ATTACH_SHARED the fd may be one
+ * more client of a session that exists (STATS, owner); a session of several
+ * targets is joined only by a client with the owner's effective user id, or
+ * with CAP_SYS_PTRACE, as it shows all of them.
  *
  * Errors: EINVAL a field is wrong or the fd is not the mem or pagemap file of
  * a process, or the target is a kernel thread; EBADF an fd is not open; ESRCH
  * no such process, or it is exiting; EPERM an fd belongs to another process
- * or address space; EBUSY this address space is watched already, or
- * kernel.ftrace_enabled is 0; EOPNOTSUPP
+ * or address space, or the session may not be joined; EBUSY this address space
+ * is watched already, or kernel.ftrace_enabled is 0; EOPNOTSUPP
  * the kernel lacks asynchronous write-protection; EFAULT the work area is not
  * writable; ENODEV no /dev/userfaultfd; EXDEV the userfaultfd arguments were
  * changed while in use.
@@ -130,6 +156,8 @@ struct glassram_attach {
 	__u32 pad;
 	__u64 work;
 	__u64 work_len;
+	__s32 clear_refs_fd;
+	__u32 pad2;
 };
 
 /* Sleep until the session's next tick (OPTIONS, rate) before advancing. */
@@ -147,6 +175,10 @@ struct glassram_attach {
 #define GLASSRAM_ADVANCED_REGIONS (1U << 1)
 /* The counters grew (COUNTERS, generation). */
 #define GLASSRAM_ADVANCED_COUNTERS (1U << 2)
+/* The session is paused: nothing was done, no epoch was opened. */
+#define GLASSRAM_ADVANCED_PAUSED (1U << 3)
+/* A target's address space is gone since the last ADVANCE (TARGETS). */
+#define GLASSRAM_ADVANCED_TARGETS (1U << 4)
 
 /**
  * struct glassram_advance - close the epoch and arm what was written (ADVANCE)
@@ -158,13 +190,14 @@ struct glassram_attach {
  * @result: out: GLASSRAM_ADVANCED_* bits
  * @armed: out: pages armed by this call
  * @nr_ranges: out: struct page_region records at @work + GLASSRAM_WORK_RANGES:
- *	the pages that were found written (or new) and are armed again
+ *	the pages that were found written (or new) and are armed again; the upper
+ *	half of page_region.categories is the target's id
  * @pad: must be 0
  *
  * All arming happens in this call, in the caller's context.
  *
- * Errors: EINVAL, EFAULT as for ATTACH; ESRCH the target's address space is
- * gone (exit or exec); EXDEV the arguments were changed while in use, and the
+ * Errors: EINVAL, EFAULT as for ATTACH; EPERM not the owner; ESRCH no target's
+ * address space is left (exit or exec), and none is followed; EXDEV the arguments were changed while in use, and the
  * session was ended; EINTR a signal came while sleeping (PACED), nothing was
  * done; ENOMEM the epoch was closed but some pages have no slots yet.
  */
@@ -325,7 +358,9 @@ struct glassram_block {
  * @nr_blocks: in: capacity of @blocks; out: blocks in use
  * @pad: must be 0
  *
- * A block, once given, keeps its address and its slots until the session ends.
+ * A block, once given, keeps its address and its slots until its target is
+ * dropped, or the session ends. Blocks of dropped targets have @target
+ * GLASSRAM_TARGET_NONE until they are given out again.
  *
  * Errors: as for REGIONS.
  */
@@ -384,8 +419,9 @@ struct glassram_threads {
 
 #define GLASSRAM_OPTION_RATE (1U << 0) /* set @rate_hz */
 #define GLASSRAM_OPTION_POLICY (1U << 1) /* bind @policy; "" unbinds */
+#define GLASSRAM_OPTION_FOLLOW (1U << 2) /* set @follow */
 #define GLASSRAM_OPTION_VALID_FLAGS \
-	(GLASSRAM_OPTION_RATE | GLASSRAM_OPTION_POLICY)
+	(GLASSRAM_OPTION_RATE | GLASSRAM_OPTION_POLICY | GLASSRAM_OPTION_FOLLOW)
 
 #define GLASSRAM_RATE_DEFAULT 10
 #define GLASSRAM_RATE_MAX 1000
@@ -396,11 +432,15 @@ struct glassram_threads {
  * @flags: GLASSRAM_OPTION_* for each setting to change; 0 only reads
  * @rate_hz: arming ticks a second that ADVANCE with GLASSRAM_ADVANCE_PACED
  *	keeps, 1 to GLASSRAM_RATE_MAX
- * @pad: must be 0
+ * @follow: 1: processes that the targets fork belong to the session's family,
+ *	and theirs too: events tell of their forks, execs and exits, and the
+ *	session lives as long as one of them does. The client adds those that it
+ *	wants watched (TARGET_ADD): opening their mem file is the permission. 0:
+ *	only the targets themselves
  * @policy: name of a registered policy, NUL-terminated; "" counts every write
  *
  * On success all fields hold the settings now in force. A field whose flag is
- * not set is ignored on input.
+ * not set is ignored on input, @follow must then be 0.
  *
  * Errors: EINVAL; EFAULT; ENOENT no policy of that name; EOPNOTSUPP this
  * module was built without policies.
@@ -409,7 +449,7 @@ struct glassram_options {
 	__u32 size;
 	__u32 flags;
 	__u32 rate_hz;
-	__u32 pad;
+	__u32 follow;
 	char policy[GLASSRAM_POLICY_NAME_LEN];
 };
 
@@ -437,7 +477,14 @@ struct glassram_options {
  * @regions: out: regions watched
  * @refused: out: regions refused
  * @threads: out: thread slots in use
- * @pad: 0
+ * @targets: out: targets whose address space is alive
+ * @session: out: number of the session, unique since the module was loaded; for
+ *	the kfuncs
+ * @clients: out: session fds
+ * @owner: out: 1 if the caller's fd owns the session, else 0
+ *
+ * @faults to @lost, @unexplained, @armed and @advance_ns count since the last
+ * RESET.
  */
 struct glassram_stats {
 	__u32 size;
@@ -460,13 +507,20 @@ struct glassram_stats {
 	__u32 regions;
 	__u32 refused;
 	__u32 threads;
-	__u32 pad;
+	__u32 targets;
+	__u64 session;
+	__u32 clients;
+	__u32 owner;
 };
+
+/* Size of struct glassram_stats before session. */
+#define GLASSRAM_STATS_SIZE_VER0 136
 
 /* glassram_stats.state and glassram_control.state */
 #define GLASSRAM_STATE_LIVE 1
 #define GLASSRAM_STATE_ENDED 2 /* the target exited or called exec */
 #define GLASSRAM_STATE_FAILED 3 /* the session was ended by the module (EXDEV) */
+#define GLASSRAM_STATE_PAUSED 4 /* see PAUSE */
 
 /**
  * struct glassram_control - the first page of the session fd, mapped read-only
@@ -498,17 +552,238 @@ struct glassram_control {
 	__u64 armed_last;
 };
 
+/**
+ * struct glassram_pause - stop and go on (PAUSE)
+ * @size: sizeof(struct glassram_pause)
+ * @flags: must be 0
+ * @paused: 1: disarm everything, unregister every mapping and leave the hook:
+ *	the targets run as if nobody watched. Counters are kept. 0: go on; the
+ *	next ADVANCE registers and arms anew. What was written meanwhile is not
+ *	counted
+ * @pad: must be 0
+ *
+ * Errors: EINVAL; EFAULT; EPERM not the owner; ESRCH, EXDEV the session ended.
+ */
+struct glassram_pause {
+	__u32 size;
+	__u32 flags;
+	__u32 paused;
+	__u32 pad;
+};
+
+/**
+ * struct glassram_reset - set all counters to zero (RESET)
+ * @size: sizeof(struct glassram_reset)
+ * @flags: must be 0
+ *
+ * HITS and OWNER become 0 and STAMP GLASSRAM_STAMP_UNWRITTEN or _NO_PAGE, the
+ * hits of threads and the totals of STATS 0. Epochs go on; slots, regions and
+ * arming stay. A hit in flight may land on either side.
+ *
+ * Errors: EINVAL; EFAULT; EPERM not the owner.
+ */
+struct glassram_reset {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * struct glassram_target_add - watch one more address space (TARGET_ADD)
+ * @size: sizeof(struct glassram_target_add)
+ * @flags: must be 0
+ * @pid: as for ATTACH
+ * @mem_fd: as for ATTACH
+ * @pagemap_fd: as for ATTACH
+ * @clear_refs_fd: as for ATTACH
+ * @work: as for ATTACH
+ * @work_len: as for ATTACH
+ * @target: out: its id
+ * @pad: must be 0
+ * @late_ns: out: what could be missed: time from its fork, exec or start,
+ *	whichever was last, until its pages were armed
+ * @late_run_ns: out: how much of that its main thread ran; as exact as the
+ *	scheduler's accounting, which a running thread updates at each tick
+ *
+ * Pages that exist are armed when the call returns; no ADVANCE is needed.
+ *
+ * Errors: as for ATTACH; EPERM also: not the owner, or a client of the session
+ * is another user without CAP_SYS_PTRACE; EEXIST the session watches this
+ * address space already (@target is its id); EBUSY another session does; ENOSPC
+ * GLASSRAM_MAX_TARGETS.
+ */
+struct glassram_target_add {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__s32 mem_fd;
+	__s32 pagemap_fd;
+	__s32 clear_refs_fd;
+	__u64 work;
+	__u64 work_len;
+	__u32 target;
+	__u32 pad;
+	__u64 late_ns;
+	__u64 late_run_ns;
+};
+
+/**
+ * struct glassram_target_drop - forget a target (TARGET_DROP)
+ * @size: sizeof(struct glassram_target_drop)
+ * @flags: must be 0
+ * @target: its id
+ * @pad: must be 0
+ *
+ * Stops watching it if it is alive. Its slots are cleared and given to others,
+ * its regions leave the table. Ids are not used again.
+ *
+ * Errors: EINVAL; EFAULT; EPERM not the owner; ENOENT no such target.
+ */
+struct glassram_target_drop {
+	__u32 size;
+	__u32 flags;
+	__u32 target;
+	__u32 pad;
+};
+
+/**
+ * struct glassram_target - one target
+ * @id: what regions, blocks, threads and events call it; 0 is the first one
+ * @state: GLASSRAM_STATE_LIVE or _ENDED
+ * @tgid: its process, initial pid namespace
+ * @regions: regions watched
+ * @late_ns: as in TARGET_ADD; 0 for the first target
+ * @late_run_ns: as in TARGET_ADD
+ * @comm: name of the process when it was added; NUL-terminated
+ */
+struct glassram_target {
+	__u32 id;
+	__u32 state;
+	__u32 tgid;
+	__u32 regions;
+	__u64 late_ns;
+	__u64 late_run_ns;
+	char comm[GLASSRAM_COMM_LEN];
+};
+
+/**
+ * struct glassram_targets - the targets (TARGETS)
+ * @size: sizeof(struct glassram_targets)
+ * @flags: must be 0
+ * @targets: address of an array of struct glassram_target, or 0
+ * @nr_targets: in: capacity; out: targets not dropped
+ * @pad: must be 0
+ *
+ * Sorted by id.
+ *
+ * Errors: as for REGIONS.
+ */
+struct glassram_targets {
+	__u32 size;
+	__u32 flags;
+	__u64 targets;
+	__u32 nr_targets;
+	__u32 pad;
+};
+
+/* Types of events: glassram_event.type, and bit numbers of glassram_events.mask. */
+#define GLASSRAM_EVENT_LOST 0 /* value: records that found the stream full; always on */
+#define GLASSRAM_EVENT_FORK 1 /* value: the new process; SAME_MM: it shares the memory */
+#define GLASSRAM_EVENT_EXEC 2 /* the target's address space is gone, a new one is there */
+#define GLASSRAM_EVENT_EXIT 3 /* the last thread of a process; value: exit code, as wait() */
+#define GLASSRAM_EVENT_THREAD_START 4 /* tid: who started it; value: the new thread */
+#define GLASSRAM_EVENT_THREAD_EXIT 5
+#define GLASSRAM_EVENT_MAP 6 /* address, length: new, grown, or its protection changed */
+#define GLASSRAM_EVENT_UNMAP 7 /* address, length */
+#define GLASSRAM_EVENT_REMOVE 8 /* MADV_DONTNEED, _FREE, _REMOVE: address, length */
+#define GLASSRAM_EVENT_REMAP 9 /* mremap(): address, length (the old one), value: new address */
+#define GLASSRAM_EVENT_REFUSED 10 /* address, length; value: errno */
+#define GLASSRAM_EVENT_LAYOUT 11 /* value: generation of the regions; length: of the counters */
+#define GLASSRAM_EVENT_TARGET 12 /* added; value: late_ns, length: late_run_ns */
+#define GLASSRAM_EVENT_TARGET_END 13 /* its address space is gone */
+#define GLASSRAM_EVENT_PAUSE 14 /* value: 1 paused, 0 goes on */
+#define GLASSRAM_EVENT_RESET 15
+#define GLASSRAM_EVENT_OWNER 16 /* the session has a new owner */
+#define GLASSRAM_EVENT_HIT 17 /* one counted fault: address; value: weight; flags: FAULT_* */
+#define GLASSRAM_EVENT_NR 18
+
+/* glassram_event.flags of FORK */
+#define GLASSRAM_EVENT_SAME_MM (1U << 0)
+
+/**
+ * struct glassram_event - one record of an event stream
+ * @size: bytes of this record; later versions may be longer, skip what is unknown
+ * @type: GLASSRAM_EVENT_*
+ * @time_ns: when, CLOCK_MONOTONIC
+ * @epoch: the open epoch
+ * @target: which target, or GLASSRAM_TARGET_NONE: a process of the family that is
+ *	not one
+ * @tid: the thread that did it, initial pid namespace; 0: not known
+ * @tgid: its process
+ * @address: by type
+ * @length: by type; bytes where it goes with an address
+ * @value: by type
+ * @flags: by type; for HIT the fault's flags: bit 0 write, bit 6 user mode (the
+ *	kernel's FAULT_FLAG_*)
+ * @pad: 0
+ */
+struct glassram_event {
+	__u32 size;
+	__u32 type;
+	__u64 time_ns;
+	__u32 epoch;
+	__u32 target;
+	__u32 tid;
+	__u32 tgid;
+	__u64 address;
+	__u64 length;
+	__u64 value;
+	__u32 flags;
+	__u32 pad;
+};
+
+#define GLASSRAM_EVENTS_MIN 64U
+#define GLASSRAM_EVENTS_MAX (1U << 18)
+
+/**
+ * struct glassram_events - a stream of events (EVENTS)
+ * @size: sizeof(struct glassram_events)
+ * @flags: must be 0
+ * @mask: 1 << GLASSRAM_EVENT_* for each type wanted. MAP to REMAP cost the targets
+ *	something at each of these calls, HIT at each hit (docs/bench.md); all
+ *	others cost nothing where memory is touched
+ * @records: room, GLASSRAM_EVENTS_MIN to _MAX; rounded up to a power of two, the
+ *	result is written back. When it is full, new records are dropped and
+ *	counted: a LOST record comes where they would have been
+ * @pad: must be 0
+ *
+ * Return: an fd (close-on-exec; nonblocking as fcntl() says). read() gives whole
+ * records, as many as fit, and 0 once the session is closed and all are read;
+ * EINVAL where not even one fits. poll() says POLLIN when there are some, POLLHUP
+ * when the session is closed. It keeps no session alive. Any client may open
+ * several, with masks of their own: the hit ring is a stream of HIT alone.
+ *
+ * Errors: EINVAL; EFAULT; ENOMEM; EMFILE; EOPNOTSUPP this kernel lacks the source
+ * of a type asked for; EBUSY kernel.ftrace_enabled is 0 (MAP to REMAP).
+ */
+struct glassram_events {
+	__u32 size;
+	__u32 flags;
+	__u64 mask;
+	__u32 records;
+	__u32 pad;
+};
+
 /*
- * poll() on a session: POLLIN, an epoch closed since the last STATS; POLLPRI,
- * the target wrote to a mapping that waits for the next ADVANCE; POLLHUP, the
- * target's address space is gone.
+ * poll() on a session: POLLIN, an epoch closed since this client's last STATS;
+ * POLLPRI, the target wrote to a mapping that waits for the next ADVANCE, or this
+ * client became the owner since its last STATS; POLLHUP, no target is left.
  */
 
 /* On the device. Number 0xC2 is kept for EXPORT_RAM (guest RAM as a dma-buf). */
 #define GLASSRAM_QUERY _IOWR(GLASSRAM_IOCTL_TYPE, 0xC0, struct glassram_query)
 #define GLASSRAM_ATTACH _IOW(GLASSRAM_IOCTL_TYPE, 0xC1, struct glassram_attach)
 
-/* On a session. 0xD8 to 0xDB are kept for PAUSE, RESET, budgets and filters. */
+/* On a session. 0xDA and 0xDB are kept for budgets and filters. */
 #define GLASSRAM_ADVANCE _IOWR(GLASSRAM_IOCTL_TYPE, 0xD0, struct glassram_advance)
 #define GLASSRAM_COUNTERS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD1, struct glassram_counters)
 #define GLASSRAM_REGIONS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD2, struct glassram_regions)
@@ -516,6 +791,12 @@ struct glassram_control {
 #define GLASSRAM_THREADS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD4, struct glassram_threads)
 #define GLASSRAM_OPTIONS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD5, struct glassram_options)
 #define GLASSRAM_STATS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD6, struct glassram_stats)
+#define GLASSRAM_PAUSE _IOW(GLASSRAM_IOCTL_TYPE, 0xD8, struct glassram_pause)
+#define GLASSRAM_RESET _IOW(GLASSRAM_IOCTL_TYPE, 0xD9, struct glassram_reset)
+#define GLASSRAM_TARGET_ADD _IOWR(GLASSRAM_IOCTL_TYPE, 0xDC, struct glassram_target_add)
+#define GLASSRAM_TARGET_DROP _IOW(GLASSRAM_IOCTL_TYPE, 0xDD, struct glassram_target_drop)
+#define GLASSRAM_TARGETS _IOWR(GLASSRAM_IOCTL_TYPE, 0xDE, struct glassram_targets)
+#define GLASSRAM_EVENTS _IOWR(GLASSRAM_IOCTL_TYPE, 0xDF, struct glassram_events)
 
 #if defined(__cplusplus)
 }
