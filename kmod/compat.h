@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows that kernels differ. Today's source needs nothing
- * more than spellings that are right on every supported kernel (6.12 to 7.2);
- * what must be probed at build time gets its probe and its macro here.
+ * The one place that knows that kernels differ (6.1 to 7.2): what a kernel
+ * offers, as GLASSRAM_HAS_*, and the spellings of today for those that lack
+ * them. The rest of the source is written for the newest kernel.
  */
 #ifndef GLASSRAM_COMPAT_H
 #define GLASSRAM_COMPAT_H
 
+#include <linux/dcache.h>
+#include <linux/fs.h>
 #include <linux/ftrace.h>
+#include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/userfaultfd.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/version.h>
+
+/* Asynchronous write-protection and PAGEMAP_SCAN came together, in 6.7. */
+#ifdef UFFD_FEATURE_WP_ASYNC
+#define GLASSRAM_HAS_WP_ASYNC
+#endif
+
+/* struct_ops of modules: 6.9. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#define GLASSRAM_HAS_POLICY
+#endif
 
 /*
  * MODULE_IMPORT_NS() takes a token before 6.13 and a string since; the module
@@ -17,10 +33,60 @@
  */
 #define GLASSRAM_IMPORT_NS(ns) MODULE_INFO(import_ns, ns)
 
+#ifdef GLASSRAM_HAS_WP_ASYNC
 /* The identity under which a userfaultfd registers VMAs: vm_userfaultfd_ctx.ctx */
 static inline struct userfaultfd_ctx *glassram_uffd_ctx(struct file *uffd)
 {
 	return uffd->private_data;
 }
+#else
+/* What ADVANCE lists: <linux/fs.h> has it where there is a PAGEMAP_SCAN. */
+struct page_region {
+	__u64 start;
+	__u64 end;
+	__u64 categories;
+};
+#endif
+
+#ifndef __counted_by
+#define __counted_by(member)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(&(fregs)->regs, n)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+static inline bool vma_is_initial_heap(const struct vm_area_struct *vma)
+{
+	return vma->vm_start <= vma->vm_mm->brk && vma->vm_end >= vma->vm_mm->start_brk;
+}
+
+static inline bool vma_is_initial_stack(const struct vm_area_struct *vma)
+{
+	return vma->vm_start <= vma->vm_mm->start_stack &&
+	       vma->vm_end >= vma->vm_mm->start_stack;
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+/* A mapped file has the path that the user knows, and maps shows the inode below. */
+static inline const struct path *file_user_path(struct file *file)
+{
+	return &file->f_path;
+}
+
+static inline struct inode *file_user_inode(struct file *file)
+{
+	return file_inode(file);
+}
+#endif
 
 #endif /* GLASSRAM_COMPAT_H */

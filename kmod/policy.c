@@ -7,6 +7,10 @@
  * Weak spot: a fault that a policy does not count has unarmed the page all the
  * same, so later writes of that epoch by other threads are not seen.
  */
+#include "compat.h"
+
+#ifdef GLASSRAM_HAS_POLICY
+
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
@@ -214,3 +218,5 @@ void glassram_policy_init(void)
 		pr_warn("glassram: no eBPF policies on this kernel (%d): module BTF is missing\n",
 			ret);
 }
+
+#endif /* GLASSRAM_HAS_POLICY */

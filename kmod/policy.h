@@ -5,9 +5,13 @@
 #ifndef GLASSRAM_POLICY_H
 #define GLASSRAM_POLICY_H
 
+#include <linux/errno.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include <linux/glassram.h>
+
+#include "compat.h"
 
 struct glassram_session;
 
@@ -46,10 +50,37 @@ static inline u32 glassram_policy_owner(const struct glassram_policy_ops *policy
 	return owner < GLASSRAM_MAX_THREADS ? owner : thread;
 }
 
+#ifdef GLASSRAM_HAS_POLICY
 void glassram_policy_init(void);
 bool glassram_policy_supported(void);
 unsigned int glassram_policy_count(void);
 int glassram_policy_bind(struct glassram_session *session, const char *name);
 void glassram_policy_name(struct glassram_session *session, char *ret_name);
+#else
+/* No struct_ops for modules: QUERY says so, and only "" can be bound. */
+static inline void glassram_policy_init(void)
+{
+}
+
+static inline bool glassram_policy_supported(void)
+{
+	return false;
+}
+
+static inline unsigned int glassram_policy_count(void)
+{
+	return 0;
+}
+
+static inline int glassram_policy_bind(struct glassram_session *session, const char *name)
+{
+	return *name ? -ENOENT : 0;
+}
+
+static inline void glassram_policy_name(struct glassram_session *session, char *ret_name)
+{
+	memset(ret_name, 0, GLASSRAM_POLICY_NAME_LEN);
+}
+#endif
 
 #endif /* GLASSRAM_POLICY_H */

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "compat.h"
 #include "session.h"
 
 /* Growable array of ranges, for one update. */

@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "args.h"
+#include "compat.h"
 #include "policy.h"
 #include "session.h"
 
