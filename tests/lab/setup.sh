@@ -161,6 +161,31 @@ setup_sources()
 	stamp sources "$SUITE"
 }
 
+# older_releases: of Debian, whose kernels are rows of the table.
+older_releases()
+{
+	kernel_rows | awk '{ sub(/-.*/, "", $2); print $2 }' | sort -u | grep -vx "$SUITE"
+}
+
+# Only kernels come from there: whatever the root's own release has is newer.
+setup_older_sources()
+{
+	local release main security
+
+	for release in $(older_releases); do
+		[ -e "$STAMPS/sources-$release" ] && continue
+		main=$(debian_mirror)
+		security=$(security_mirror)
+		{
+			echo "deb $main $release main"
+			echo "deb $main $release-updates main"
+			echo "deb $security $release-security main"
+		} >"$ROOT/etc/apt/sources.list.d/$release.list"
+		root_apt update || apt_failed "cannot read the package lists of Debian's $release"
+		stamp "sources-$release" "$release"
+	done
+}
+
 setup_packages()
 {
 	local packages
@@ -242,6 +267,9 @@ setup_is_done()
 	[ -e "$STAMPS/base" ] && stamped sources "$SUITE" &&
 		[ -z "$(missing_packages)" ] &&
 		stamped kernel-files "${KERNEL_FILES[*]}" || return 1
+	for row in $(older_releases); do
+		[ -e "$STAMPS/sources-$row" ] || return 1
+	done
 	for path in $(checker_paths); do
 		[ -e "$path" ] || return 1
 	done
@@ -260,6 +288,7 @@ setup()
 	setup_base
 	step 3 "package lists"
 	setup_sources
+	setup_older_sources
 	step 4 "packages: compilers, Mesa, QEMU, things to watch"
 	setup_packages
 	step 5 "kernels: $(kernel_rows | awk '{printf "%s%s", sep, $1; sep=", "}')"
