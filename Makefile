@@ -70,7 +70,7 @@ lab-build: override CFLAGS += -Werror
 lab-build: user bpf tests
 	@for k in $(KVERS); do $(MAKE) --no-print-directory module KVER=$$k || exit 1; done
 
-.PHONY: lab shell demo check bench lint
+.PHONY: lab shell demo check check-debug bench lint
 lab:					## make the Debian root that builds and tests
 	@$(LAB) setup
 shell:					## a shell in the VM with the module loaded
@@ -79,6 +79,8 @@ demo:					## watch a live process in the VM: out/demo.png
 	@tests/lab/demo
 check:					## all tests
 	@tests/lab/check
+check-debug:				## all kernel tests on the debug kernel
+	@tests/lab/check-debug
 bench:					## what watching costs: out/bench.json
 	@tests/bench/run
 lint:					## checkpatch, sparse, both compilers, shellcheck

@@ -47,7 +47,7 @@ build_tree()
 
 build_main()
 {
-	local rows=()
+	local rows=() row
 
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -58,5 +58,8 @@ build_main()
 	done
 	[ ${#rows[@]} -gt 0 ] || mapfile -t rows < <(kernel_rows | awk '{ print $1 }')
 	ensure_setup
+	for row in "${rows[@]}"; do
+		ensure_kernel "$row"
+	done
 	with_lock "$TREE/lock" build_tree "${rows[@]}"
 }

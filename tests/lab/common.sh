@@ -57,16 +57,28 @@ with_lock()
 	return $rc
 }
 
-# kernel_rows: the rows of the table, one per line, comments removed.
-kernel_rows()
+# kernel_table: the rows of the table, one per line, comments removed.
+kernel_table()
 {
 	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$LAB_DIR/kernels"
+}
+
+# kernel_rows: the rows that are packages, which is what set-up installs and `check` runs.
+kernel_rows()
+{
+	kernel_table | awk '$2 != "source"'
 }
 
 # kernel_field ROW N: field N of a row (1: name, 2: suite, 3: pattern, 4: command line).
 kernel_field()
 {
-	kernel_rows | awk -v row="$1" -v n="$2" '$1 == row { if (n < 4) print $n; else { $1 = $2 = $3 = ""; print } }'
+	kernel_table | awk -v row="$1" -v n="$2" '$1 == row { if (n < 4) print $n; else { $1 = $2 = $3 = ""; print } }'
+}
+
+# is_source_row ROW: true if that kernel is built here and not a package.
+is_source_row()
+{
+	[ "$(kernel_field "$1" 2)" = source ]
 }
 
 # kernel_release ROW: the release installed for a row, as uname -r prints it.
@@ -74,9 +86,20 @@ kernel_release()
 {
 	local pattern release
 	pattern=$(kernel_field "$1" 3)
-	[ -n "$pattern" ] || die "no kernel row '$1': there are $(kernel_rows | awk '{printf "%s%s", sep, $1; sep=", "}')"
-	release=$(cat "$STAMPS/kernel-$1" 2>/dev/null) || die "kernel $1 is not installed: run 'tests/lab/lab setup'"
+	[ -n "$pattern" ] || die "no kernel row '$1': there are $(kernel_table | awk '{printf "%s%s", sep, $1; sep=", "}')"
+	if is_source_row "$1"; then
+		release=$(cat "$STAMPS/kernel-$1-$(source_key "$1")" 2>/dev/null) ||
+			die "kernel $1 is not built: run 'tests/lab/lab kernel $1'"
+	else
+		release=$(cat "$STAMPS/kernel-$1" 2>/dev/null) || die "kernel $1 is not installed: run 'tests/lab/lab setup'"
+	fi
 	printf '%s\n' "$release"
+}
+
+# source_key ROW: names what a built kernel is made from, so that checkouts share or differ.
+source_key()
+{
+	cat "$LAB_DIR/$(kernel_field "$1" 3)" "$LAB_DIR/source-build" | sha256sum | cut -c1-8
 }
 
 default_kernel()

@@ -8,6 +8,7 @@ release=$1 out=$2
 dir=$(mktemp -d)
 mkdir -p "$dir"/{bin,dev,proc,sys,lower,upper,newroot,modules}
 cp /usr/bin/busybox "$dir/bin/"
+: >"$dir/modules/order" # stays empty where all is built in
 for module in virtio_pci virtio_console virtio_rng 9pnet_virtio 9p overlay; do
 	modprobe -S "$release" --show-depends "$module" | awk '$1 == "insmod" { print $2 }'
 done | awk '!seen[$0]++' | while read -r file; do

@@ -4,12 +4,28 @@
 # the sum of it all, and the last line. Sourced by them, after common.sh.
 # Weak: a part is believed its last line, so all parts must end with finish.
 steps=0 at=0 passed=0 failed=0 skipped=0
+# Test programs asked for by name; none: all.
+names=()
 
 # step TEXT: the next of $steps steps.
 step()
 {
 	at=$((at + 1))
 	printf '[%d/%d] %s\n' "$at" "$steps" "$1"
+}
+
+# listed LIST: the programs of a list made by the build, narrowed to the names asked for ($names).
+listed()
+{
+	local program name
+
+	while read -r program; do
+		[ -n "$program" ] || continue
+		[ ${#names[@]} -gt 0 ] || { printf '%s\n' "$program"; continue; }
+		for name in "${names[@]}"; do
+			[ "${program##*/}" != "$name" ] || printf '%s\n' "$program"
+		done
+	done <"$TREE/src/build/tests/$1.list"
 }
 
 # judge DIR PROGRAM...: count what each program's TAP says; show failures with output.

@@ -222,20 +222,30 @@ setup_kernels()
 KERNEL_FILES=(scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch
 	tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h)
 
-setup_kernel_files()
+# unpack_source DIR [FILE...]: the kernel's source, or these files of it.
+unpack_source()
 {
-	local tmp=$ROOT/tmp/source dst=$ROOT/usr/src/kernel-files
+	local tmp=$CACHE/source.tmp dst=$1
 
-	stamped kernel-files "${KERNEL_FILES[*]}" && return
-	rm -rf "$tmp" "$dst.new"
-	mkdir -p "$tmp" "$dst.new"
+	shift
+	rm -rf "$tmp" "$dst"
+	mkdir -p "$tmp" "$dst"
 	LAB_APT_CWD=$tmp root_apt download linux-source-6.12 || apt_failed "cannot download linux-source-6.12"
 	dpkg-deb --fsys-tarfile "$tmp"/linux-source-6.12_*.deb |
 		tar -xO --wildcards './usr/src/linux-source-6.12.tar.xz' |
 		chroot "$ROOT" xz -dcT0 |
-		tar -x -C "$dst.new" --strip-components=1 "${KERNEL_FILES[@]/#/linux-source-6.12/}" ||
-		die "cannot unpack linux-source-6.12: run 'tests/lab/lab setup' again"
-	rm -rf "$tmp" "$dst"
+		tar -x -C "$dst" --strip-components=1 "${@/#/linux-source-6.12/}" ||
+		die "cannot unpack linux-source-6.12: run the command again"
+	rm -rf "$tmp"
+}
+
+setup_kernel_files()
+{
+	local dst=$ROOT/usr/src/kernel-files
+
+	stamped kernel-files "${KERNEL_FILES[*]}" && return
+	unpack_source "$dst.new" "${KERNEL_FILES[@]}"
+	rm -rf "$dst"
 	mv "$dst.new" "$dst"
 	stamp kernel-files "${KERNEL_FILES[*]}"
 }
