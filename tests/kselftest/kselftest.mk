@@ -18,7 +18,7 @@ KSELFTESTS += $(KSELFTEST_PROGRAMS)
 $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 	@mkdir -p $(@D)
 	@[ -e $(KSELFTEST_HARNESS)/kselftest_harness.h ] || { echo "make: no kselftest_harness.h in $(KSELFTEST_HARNESS): build in the lab (tests/lab/lab build), or set KSELFTEST_HARNESS" >&2; exit 1; }
-	$(CC) $(CFLAGS) -pthread -Wno-sign-compare -isystem $(KSELFTEST_HARNESS) -Itests/kselftest -MMD -MP -c $< -o $@
+	$(CC) $(CFLAGS) -pthread -Wno-sign-compare -Itests/kselftest/harness -isystem $(KSELFTEST_HARNESS) -MMD -MP -c $< -o $@
 
 $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
