@@ -12,6 +12,7 @@
 #include <linux/vmalloc.h>
 
 #include "session.h"
+#include "target.h"
 
 /* 256 MiB of first touches in one epoch, for 1.5 MiB of memory. */
 #define RING_SIZE 65536U
@@ -38,7 +39,8 @@ u64 glassram_deferred_memory(void)
 /**
  * glassram_deferred_push() - keep a hit for later
  * @deferred: the ring
- * @address: page of the target
+ * @target: id of the target
+ * @address: its page
  * @epoch: the epoch the hit belongs to
  * @thread: thread slot of the writer
  * @weight: weight given by the policy
@@ -46,8 +48,8 @@ u64 glassram_deferred_memory(void)
  * Called by the hook: does not sleep, takes no lock.
  * Return: false if the ring is full and the hit is lost.
  */
-bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long address, u32 epoch,
-			    u32 thread, u32 weight)
+bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsigned long address,
+			    u32 epoch, u32 thread, u32 weight)
 {
 	struct glassram_deferred_hit *hit;
 	int head = atomic_read(&deferred->head);
@@ -60,21 +62,27 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long ad
 	hit = &deferred->ring[(u32)head % RING_SIZE];
 	hit->address = address;
 	hit->epoch = epoch;
-	hit->thread = thread;
 	hit->weight = weight;
+	hit->thread = thread;
+	hit->target = target;
 	smp_store_release(&hit->ready, (u32)head + 1); /* the entry is complete */
 	return true;
 }
 
-/* What became of a deferred hit. */
-enum replay { COUNTED, DUPLICATE, LOST };
+/* What became of a deferred hit. DROPPED: its target is none any more. */
+enum replay { COUNTED, DUPLICATE, DROPPED, LOST };
 
-static enum replay replay(struct glassram_slots *slots, const struct glassram_deferred_hit *hit)
+static enum replay replay(struct glassram_session *session,
+			  const struct glassram_deferred_hit *hit)
 {
-	struct glassram_slot_block *block = glassram_slots_get(slots, hit->address);
+	struct glassram_mm *target = glassram_session_target_low(session, hit->target);
 	unsigned int i = glassram_slot_of(hit->address);
+	struct glassram_slot_block *block;
 	u32 *stamp, old;
 
+	if (!target)
+		return DROPPED;
+	block = glassram_slots_get(&session->slots, &target->index, hit->address);
 	if (IS_ERR(block))
 		return LOST;
 	stamp = &block->column[GLASSRAM_STAMP][i];
@@ -112,7 +120,7 @@ void glassram_deferred_replay(struct glassram_session *session)
 		/* Claimed, and its writer is about to complete it: next time. */
 		if (smp_load_acquire(&hit->ready) != tail + 1)
 			break;
-		outcome = replay(&session->slots, hit);
+		outcome = replay(session, hit);
 		if (outcome != COUNTED) {
 			this_cpu_dec(session->totals->hits);
 			atomic64_dec(&session->threads.entries[hit->thread].hits);

@@ -8,23 +8,28 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
+#include <linux/glassram.h>
+
 struct glassram_session;
 
 /**
  * struct glassram_deferred_hit - one hit that waits for its slot
  * @address: page of the target
  * @epoch: when it happened
- * @thread: thread slot
  * @weight: what the policy gave it
+ * @thread: thread slot
+ * @target: the low 16 bits of the target's id
  * @ready: position + 1 once the entry is complete
  */
 struct glassram_deferred_hit {
 	unsigned long address;
 	u32 epoch;
-	u32 thread;
 	u32 weight;
+	u16 thread;
+	u16 target;
 	u32 ready;
 };
+static_assert(GLASSRAM_MAX_THREADS <= U16_MAX + 1);
 
 struct glassram_deferred {
 	struct glassram_deferred_hit *ring;
@@ -34,8 +39,8 @@ struct glassram_deferred {
 
 int glassram_deferred_init(struct glassram_deferred *deferred);
 void glassram_deferred_finish(struct glassram_deferred *deferred);
-bool glassram_deferred_push(struct glassram_deferred *deferred, unsigned long address, u32 epoch,
-			    u32 thread, u32 weight);
+bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsigned long address,
+			    u32 epoch, u32 thread, u32 weight);
 void glassram_deferred_replay(struct glassram_session *session);
 u64 glassram_deferred_memory(void);
 

@@ -21,10 +21,13 @@
 #include "compat.h"
 #include "policy.h"
 #include "session.h"
+#include "target.h"
 
-#define WATCHED_BITS 6
+#define WATCHED_BITS 8
 static struct hlist_head watched[BIT(WATCHED_BITS)];
-/* Protects @watched, @watchers and whether the hook is registered. */
+/* Paused targets: the hook does not look here, and nobody else may take them. */
+static LIST_HEAD(paused);
+/* Protects @watched, @paused, @watchers and whether the hook is registered. */
 static DEFINE_MUTEX(watched_lock);
 static unsigned int watchers;
 static bool hooked;
@@ -76,20 +79,20 @@ static __always_inline void exempt_chunk(struct glassram_session *session,
 		   READ_ONCE(session->epoch));
 }
 
-static __always_inline void count_write(struct glassram_session *session,
-					struct vm_area_struct *vma, unsigned long address,
-					unsigned int flags)
+static __always_inline void count_write(struct glassram_mm *target, struct vm_area_struct *vma,
+					unsigned long address, unsigned int flags)
 {
+	struct glassram_session *session = target->session;
 	u32 epoch = READ_ONCE(session->epoch);
 	struct glassram_slot_block *block;
 	struct glassram_policy_ops *policy;
 	unsigned int i;
 	u32 weight = 1, thread;
 
-	if (unlikely(vma->vm_userfaultfd_ctx.ctx != session->uffd_ctx)) {
-		if (glassram_regions_refused(&session->regions, address))
+	if (unlikely(vma->vm_userfaultfd_ctx.ctx != target->uffd_ctx)) {
+		if (glassram_regions_refused(&target->regions, address))
 			return;
-		glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
+		glassram_target_mark_stale(target);
 	}
 	this_cpu_inc(session->totals->faults);
 
@@ -99,7 +102,7 @@ static __always_inline void count_write(struct glassram_session *session,
 		return;
 #endif
 	i = glassram_slot_of(address);
-	block = glassram_slots_lookup(&session->slots, address);
+	block = glassram_slots_lookup(&target->index, address);
 	if (likely(block)) {
 		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
 		bool counted = (s32)(stamp - epoch) >= 0;
@@ -141,7 +144,7 @@ static __always_inline void count_write(struct glassram_session *session,
 		return;
 	}
 
-	thread = glassram_threads_current(&session->threads, epoch);
+	thread = glassram_threads_current(&session->threads, epoch, target->id);
 	if (unlikely(thread == GLASSRAM_THREAD_NONE))
 		this_cpu_inc(session->totals->thread_overflow);
 	if (policy)
@@ -154,7 +157,8 @@ static __always_inline void count_write(struct glassram_session *session,
 		/* Two epochs can overlap on two CPUs, so atomic. */
 		atomic_add(weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
 	} else {
-		if (!glassram_deferred_push(&session->deferred, address, epoch, thread, weight)) {
+		if (!glassram_deferred_push(&session->deferred, target->id, address, epoch,
+					    thread, weight)) {
 			atomic64_dec(&session->threads.entries[thread].hits);
 			this_cpu_inc(session->totals->lost);
 			return;
@@ -166,28 +170,28 @@ static __always_inline void count_write(struct glassram_session *session,
 }
 
 /* A read fault in a watched mapping: what is there now may never have been armed. */
-static __always_inline void note_refill(struct glassram_session *session, unsigned long address)
+static __always_inline void note_refill(struct glassram_mm *target, unsigned long address)
 {
-	struct glassram_slot_block *block = glassram_slots_lookup(&session->slots, address);
+	struct glassram_slot_block *block = glassram_slots_lookup(&target->index, address);
 
 	if (block)
-		exempt_chunk(session, block, address);
+		exempt_chunk(target->session, block, address);
 }
 
 static noinline notrace void watched_fault(struct vm_area_struct *vma, unsigned long address,
 					   unsigned int flags)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	struct glassram_session *session;
+	struct glassram_mm *target;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(session, bucket_of(mm), hash) {
-		if (session->mm != mm)
+	hlist_for_each_entry_rcu(target, bucket_of(mm), hash) {
+		if (target->mm != mm)
 			continue;
 		if (flags & FAULT_FLAG_WRITE)
-			count_write(session, vma, address, flags);
+			count_write(target, vma, address, flags);
 		else
-			note_refill(session, address);
+			note_refill(target, address);
 		break;
 	}
 	rcu_read_unlock();
@@ -237,50 +241,130 @@ static void unhook_work(struct work_struct *work)
 	mutex_unlock(&watched_lock);
 }
 
+/* Everybody who has this address space, paused or not. */
+static struct glassram_mm *find_target(const struct mm_struct *mm)
+{
+	struct glassram_mm *target;
+
+	lockdep_assert_held(&watched_lock);
+	hlist_for_each_entry(target, bucket_of(mm), hash)
+		if (target->mm == mm)
+			return target;
+	list_for_each_entry(target, &paused, paused_link)
+		if (target->mm == mm)
+			return target;
+	return NULL;
+}
+
+/* Show a target to the hook. */
+static int enter(struct glassram_mm *target)
+{
+	int ret = hook_get();
+
+	if (ret)
+		return ret;
+	hlist_add_head_rcu(&target->hash, bucket_of(target->mm));
+	watchers++;
+	return 0;
+}
+
+static void leave(struct glassram_mm *target)
+{
+	lockdep_assert_held(&watched_lock);
+	hlist_del_rcu(&target->hash);
+	if (!--watchers)
+		mod_delayed_work(system_wq, &unhook, UNHOOK_DELAY);
+}
+
 /**
- * glassram_fault_watch() - start counting for a session
- * @session: complete but for its slots; stays valid until
+ * glassram_fault_watch() - start counting for a target
+ * @target: complete but for its slots; stays valid until
  *	glassram_fault_unwatch() and a grace period
  *
- * Return: 0; -EBUSY if the address space is watched already; -EINTR when killed;
- * an error of ftrace.
+ * Return: 0; -EEXIST if the address space is watched already; -EINTR when
+ * killed; an error of ftrace.
  */
-int glassram_fault_watch(struct glassram_session *session)
+int glassram_fault_watch(struct glassram_mm *target)
 {
-	struct hlist_head *bucket = bucket_of(session->mm);
-	struct glassram_session *other;
-	int ret = 0;
+	int ret;
 
 	/* The hook may be on its way out, which can take seconds. */
 	if (mutex_lock_killable(&watched_lock))
 		return -EINTR;
-	hlist_for_each_entry(other, bucket, hash) {
-		if (other->mm == session->mm) {
-			ret = -EBUSY;
-			goto unlock;
-		}
-	}
-	ret = hook_get();
-	if (ret)
-		goto unlock;
-	hlist_add_head_rcu(&session->hash, bucket);
-	watchers++;
-unlock:
+	ret = find_target(target->mm) ? -EEXIST : enter(target);
+	target->watched = !ret;
 	mutex_unlock(&watched_lock);
 	return ret;
 }
 
 /**
- * glassram_fault_unwatch() - stop counting for a session
- * @session: watched; may be freed after a grace period
+ * glassram_fault_unwatch() - stop counting for a target
+ * @target: may be freed after a grace period; one that is not watched is left alone
  */
-void glassram_fault_unwatch(struct glassram_session *session)
+void glassram_fault_unwatch(struct glassram_mm *target)
 {
 	mutex_lock(&watched_lock);
-	hlist_del_rcu(&session->hash);
-	if (!--watchers)
-		mod_delayed_work(system_wq, &unhook, UNHOOK_DELAY);
+	if (target->paused)
+		list_del(&target->paused_link);
+	else if (target->watched)
+		leave(target);
+	target->paused = false;
+	target->watched = false;
 	mutex_unlock(&watched_lock);
+}
+
+/**
+ * glassram_fault_pause() - hide a target from the hook, and keep it from others
+ * @target: the target; after a grace period the hook is not inside any more
+ */
+void glassram_fault_pause(struct glassram_mm *target)
+{
+	mutex_lock(&watched_lock);
+	if (target->watched && !target->paused) {
+		leave(target);
+		target->paused = true;
+		list_add(&target->paused_link, &paused);
+	}
+	mutex_unlock(&watched_lock);
+}
+
+/**
+ * glassram_fault_resume() - show a paused target to the hook again
+ * @target: paused, and a grace period has passed since
+ * Return: 0, -EINTR when killed, or an error of ftrace.
+ */
+int glassram_fault_resume(struct glassram_mm *target)
+{
+	int ret;
+
+	if (mutex_lock_killable(&watched_lock))
+		return -EINTR;
+	ret = enter(target);
+	if (!ret) {
+		list_del(&target->paused_link);
+		target->paused = false;
+	}
+	mutex_unlock(&watched_lock);
+	return ret;
+}
+
+/**
+ * glassram_fault_find() - the session that watches an address space
+ * @mm: the address space
+ * Return: the session, with a count of its @users taken; or NULL if there is none,
+ * or its last client is closing it.
+ */
+struct glassram_session *glassram_fault_find(const struct mm_struct *mm)
+{
+	struct glassram_session *session = NULL;
+	struct glassram_mm *target;
+
+	mutex_lock(&watched_lock);
+	target = find_target(mm);
+	if (target && refcount_inc_not_zero(&target->session->users))
+		session = target->session;
+	mutex_unlock(&watched_lock);
+	return session;
 }
 
 int glassram_fault_init(void)

@@ -44,9 +44,9 @@ static long attach(void __user *user)
 	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_ATTACH_SIZE_VER0);
 	if (ret < 0)
 		return ret;
-	if (args.flags || args.pad || args.pad2)
+	if (args.flags & ~GLASSRAM_ATTACH_VALID_FLAGS || args.pad || args.pad2)
 		return -EINVAL;
-	return glassram_session_create(&args);
+	return glassram_attach(&args);
 }
 
 static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -16,6 +16,7 @@
 #include <linux/uaccess.h>
 
 #include "session.h"
+#include "target.h"
 
 /*
  * Pages armed under one hold of the target's mmap_lock, so that its own mmap
@@ -33,7 +34,7 @@
  * slower may store after ADVANCE has armed the page again, which unarms it
  * without passing the hook; that write is counted here.
  */
-static void armed_page(struct glassram_session *session, struct glassram_slot_block *block,
+static void armed_page(struct glassram_mm *target, struct glassram_slot_block *block,
 		       unsigned int i, u32 epoch)
 {
 	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
@@ -41,7 +42,7 @@ static void armed_page(struct glassram_session *session, struct glassram_slot_bl
 
 	WRITE_ONCE(block->armed[i], epoch);
 	if (!before) {
-		session->slots.nr_pages++;
+		target->session->slots.nr_pages++;
 		if (!seen)
 			cmpxchg(stamp, GLASSRAM_STAMP_NO_PAGE, GLASSRAM_STAMP_UNWRITTEN);
 		return;
@@ -54,34 +55,35 @@ static void armed_page(struct glassram_session *session, struct glassram_slot_bl
 	if (test_bit(i, block->raced) || test_bit(i, block->raced_before)) {
 		if (try_cmpxchg(stamp, &seen, epoch - 1)) {
 			atomic_inc((atomic_t *)&block->column[GLASSRAM_HITS][i]);
-			this_cpu_inc(session->totals->hits);
+			this_cpu_inc(target->session->totals->hits);
 		}
 		return;
 	}
-	session->unexplained++;
+	target->session->unexplained++;
 }
 
 /* KSM merges pages without a fault: they read as written, and nobody wrote them. */
-static bool is_mergeable(struct glassram_session *session, unsigned long address)
+static bool is_mergeable(struct glassram_mm *target, unsigned long address)
 {
 	struct vm_area_struct *vma;
 	bool mergeable;
 
-	mmap_read_lock(session->mm);
-	vma = find_vma(session->mm, address);
+	mmap_read_lock(target->mm);
+	vma = find_vma(target->mm, address);
 	mergeable = vma && vma->vm_flags & VM_MERGEABLE;
-	mmap_read_unlock(session->mm);
+	mmap_read_unlock(target->mm);
 	return mergeable;
 }
 
-static int armed_range(struct glassram_session *session, unsigned long start, unsigned long end,
+static int armed_range(struct glassram_mm *target, unsigned long start, unsigned long end,
 		       bool armed)
 {
-	u32 epoch = session->epoch;
-	u64 unexplained = session->unexplained;
+	u32 epoch = target->session->epoch;
+	u64 unexplained = target->session->unexplained;
 
 	while (start < end) {
-		struct glassram_slot_block *block = glassram_slots_get(&session->slots, start);
+		struct glassram_slot_block *block = glassram_slots_get(&target->session->slots,
+								  &target->index, start);
 		unsigned long stop = min(end, round_down(start, GLASSRAM_BLOCK_BYTES) +
 					 GLASSRAM_BLOCK_BYTES);
 		unsigned int i = glassram_slot_of(start);
@@ -90,15 +92,15 @@ static int armed_range(struct glassram_session *session, unsigned long start, un
 			return -ENOMEM;
 		if (!IS_ERR(block) && armed)
 			for (; start < stop; start += PAGE_SIZE)
-				armed_page(session, block, i++, epoch);
+				armed_page(target, block, i++, epoch);
 		start = stop;
 	}
-	if (unlikely(session->unexplained != unexplained) && is_mergeable(session, end - 1))
-		session->unexplained = unexplained;
+	if (unlikely(target->session->unexplained != unexplained) && is_mergeable(target, end - 1))
+		target->session->unexplained = unexplained;
 	return 0;
 }
 
-static int take_ranges(struct glassram_session *session, const struct page_region *ranges,
+static int take_ranges(struct glassram_mm *target, const struct page_region *ranges,
 		       u32 nr, unsigned long from, unsigned long to, bool armed, u64 *ret_pages)
 {
 	u32 i;
@@ -113,12 +115,12 @@ static int take_ranges(struct glassram_session *session, const struct page_regio
 			return -EXDEV;
 		*ret_pages += (end - start) >> PAGE_SHIFT;
 		step = ranges[i].categories & PAGE_IS_HUGE ?
-		       glassram_regions_page_size(&session->regions, start) : PAGE_SIZE;
+		       glassram_regions_page_size(&target->regions, start) : PAGE_SIZE;
 		if (step == PAGE_SIZE)
-			ret = armed_range(session, start, end, armed);
+			ret = armed_range(target, start, end, armed);
 		/* The slot of a huge page is that of its first 4 KiB. */
 		for (; step != PAGE_SIZE && start < end && !ret; start += step)
-			ret = armed_range(session, start, start + PAGE_SIZE, armed);
+			ret = armed_range(target, start, start + PAGE_SIZE, armed);
 		if (ret)
 			failed = ret;
 		cond_resched();
@@ -126,9 +128,22 @@ static int take_ranges(struct glassram_session *session, const struct page_regio
 	return failed;
 }
 
+/* Tell the client which target the ranges belong to. */
+static int tag_ranges(const struct glassram_mm *target, struct page_region *ranges, u32 nr,
+		      void __user *list)
+{
+	u32 i;
+
+	if (!target->id)
+		return 0;
+	for (i = 0; i < nr; i++)
+		ranges[i].categories |= (u64)target->id << 32;
+	return copy_to_user(list, ranges, nr * sizeof(*ranges)) ? -EFAULT : 0;
+}
+
 /**
  * glassram_protect_scan() - find populated pages, and arm the written ones
- * @session: the session; its lock is held, the mm is alive
+ * @target: the target; the session's lock is held, the mm is alive
  * @work: the caller's memory; the ranges are left there
  * @arm: arm what was written; else only make blocks for what is populated
  * @armed: pages armed are added here
@@ -137,11 +152,11 @@ static int take_ranges(struct glassram_session *session, const struct page_regio
  * killed; -EFAULT; -EXDEV: the result makes no sense, the caller must end the
  * session.
  */
-int glassram_protect_scan(struct glassram_session *session, struct glassram_work *work,
+int glassram_protect_scan(struct glassram_mm *target, struct glassram_work *work,
 			  bool arm, u64 *armed)
 {
 	/* PAGEMAP_SCAN skips a hugetlb page that max_pages cuts: no limit there. */
-	bool huge = glassram_regions_huge(&session->regions);
+	bool huge = glassram_regions_huge(&target->regions);
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
 		.flags = arm ? PM_SCAN_WP_MATCHING : 0,
@@ -155,7 +170,7 @@ int glassram_protect_scan(struct glassram_session *session, struct glassram_work
 	unsigned long at, end;
 	int ret = 0, failed = 0;
 
-	glassram_regions_span(&session->regions, &at, &end);
+	glassram_regions_span(&target->regions, &at, &end);
 	ranges = kvmalloc_array(RANGES_PER_SCAN, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	if (!ranges)
 		return -ENOMEM;
@@ -180,7 +195,7 @@ int glassram_protect_scan(struct glassram_session *session, struct glassram_work
 			ret = -EFAULT;
 			break;
 		}
-		nr = session->pagemap->f_op->unlocked_ioctl(session->pagemap, PAGEMAP_SCAN,
+		nr = target->pagemap->f_op->unlocked_ioctl(target->pagemap, PAGEMAP_SCAN,
 							    (unsigned long)work->args);
 		if (nr < 0) {
 			ret = nr;
@@ -200,12 +215,14 @@ int glassram_protect_scan(struct glassram_session *session, struct glassram_work
 			ret = fatal_signal_pending(current) ? -EINTR : -EXDEV;
 			break;
 		}
-		ret = take_ranges(session, ranges, nr, at, walk_end, arm, armed);
+		ret = take_ranges(target, ranges, nr, at, walk_end, arm, armed);
 		if (ret == -ENOMEM)
 			failed = ret;
 		else if (ret)
 			break;
-		ret = 0;
+		ret = tag_ranges(target, ranges, arm ? nr : 0, list);
+		if (ret)
+			break;
 		work->used += arm ? nr : 0;
 		at = walk_end;
 	}

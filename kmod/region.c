@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "session.h"
+#include "target.h"
 
 /* Growable array of ranges, for one update. */
 struct range_list {
@@ -81,9 +82,9 @@ bool glassram_regions_refused(struct glassram_region_table *table, unsigned long
 	return refusals && find_refusal(refusals->entries, refusals->nr, address);
 }
 
-static bool is_ours(const struct glassram_session *session, const struct vm_area_struct *vma)
+static bool is_ours(const struct glassram_mm *target, const struct vm_area_struct *vma)
 {
-	return vma->vm_userfaultfd_ctx.ctx == session->uffd_ctx;
+	return vma->vm_userfaultfd_ctx.ctx == target->uffd_ctx;
 }
 
 static bool may_be_written(const struct vm_area_struct *vma)
@@ -100,59 +101,59 @@ static u32 prot_of(const struct vm_area_struct *vma)
 }
 
 /* Is this mapping still what the table says? */
-static bool is_as_known(const struct glassram_session *session, const struct vm_area_struct *vma,
+static bool is_as_known(const struct glassram_mm *target, const struct vm_area_struct *vma,
 			const struct glassram_region *region)
 {
 	return region->start == vma->vm_start && region->end == vma->vm_end &&
 	       region->prot == prot_of(vma) &&
-	       (region->state == GLASSRAM_REGION_WATCHED) == is_ours(session, vma);
+	       (region->state == GLASSRAM_REGION_WATCHED) == is_ours(target, vma);
 }
 
 /**
  * glassram_regions_changed() - is the table out of date?
- * @session: the session; its lock is held, the mm is alive
+ * @target: the target; the session's lock is held, the mm is alive
  *
  * Compares all mappings, because nothing tells of an mremap() that moves one:
  * it keeps their number and size, and loses the registration.
  */
-bool glassram_regions_changed(const struct glassram_session *session)
+bool glassram_regions_changed(const struct glassram_mm *target)
 {
-	const struct glassram_region_table *table = &session->regions;
+	const struct glassram_region_table *table = &target->regions;
 	struct vm_area_struct *vma;
 	u32 i = 0;
 
-	VMA_ITERATOR(vmi, session->mm, 0);
+	VMA_ITERATOR(vmi, target->mm, 0);
 
-	if (test_bit(GLASSRAM_STALE_REGIONS, &session->stale))
+	if (READ_ONCE(target->stale))
 		return true;
-	if (mmap_read_lock_killable(session->mm))
+	if (mmap_read_lock_killable(target->mm))
 		return false;
 	for_each_vma(vmi, vma) {
 		if (!may_be_written(vma))
 			continue;
-		if (i == table->nr_regions || !is_as_known(session, vma, &table->regions[i]))
+		if (i == table->nr_regions || !is_as_known(target, vma, &table->regions[i]))
 			break;
 		i++;
 	}
-	mmap_read_unlock(session->mm);
+	mmap_read_unlock(target->mm);
 	return vma || i != table->nr_regions;
 }
 
 /* Mappings that want registering and were not refused before. */
-static int collect_new(struct glassram_session *session, const struct glassram_refusals *refused,
+static int collect_new(struct glassram_mm *target, const struct glassram_refusals *refused,
 		       struct range_list *list)
 {
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	VMA_ITERATOR(vmi, session->mm, 0);
+	VMA_ITERATOR(vmi, target->mm, 0);
 
-	if (mmap_read_lock_killable(session->mm))
+	if (mmap_read_lock_killable(target->mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
 		const struct glassram_refusal *refusal;
 
-		if (!may_be_written(vma) || is_ours(session, vma))
+		if (!may_be_written(vma) || is_ours(target, vma))
 			continue;
 		refusal = refused ? find_refusal(refused->entries, refused->nr, vma->vm_start) :
 				    NULL;
@@ -162,7 +163,7 @@ static int collect_new(struct glassram_session *session, const struct glassram_r
 		if (ret)
 			break;
 	}
-	mmap_read_unlock(session->mm);
+	mmap_read_unlock(target->mm);
 	return ret;
 }
 
@@ -233,12 +234,13 @@ static int add_name(struct table_builder *builder, const char *name, u32 *ret_of
 	return 0;
 }
 
-static int add_region(struct glassram_session *session, struct table_builder *builder,
+static int add_region(struct glassram_mm *target, struct table_builder *builder,
 		      struct vm_area_struct *vma, const struct range_list *refused)
 {
 	struct glassram_region region = {
 		.start = vma->vm_start,
 		.end = vma->vm_end,
+		.target = target->id,
 		.first_slot = GLASSRAM_NO_SLOT,
 		.page_shift = ilog2(vma_kernel_pagesize(vma)),
 		.state = GLASSRAM_REGION_WATCHED,
@@ -255,7 +257,7 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 		region.dev_minor = MINOR(inode->i_sb->s_dev);
 	}
 	region.prot = prot_of(vma);
-	if (!is_ours(session, vma)) {
+	if (!is_ours(target, vma)) {
 		region.state = GLASSRAM_REGION_REFUSED;
 		refusal = find_refusal(refused->entries, refused->nr, region.start);
 		if (refusal) {
@@ -263,7 +265,7 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
 		} else {
 			/* Came after registering: the next ADVANCE takes it. */
 			region.error = EAGAIN;
-			glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
+			glassram_target_mark_stale(target);
 		}
 		builder->nr_refused++;
 	}
@@ -293,10 +295,10 @@ static int add_region(struct glassram_session *session, struct table_builder *bu
  * changed the arguments of a registration while it ran: a mode other than
  * write-protect would block the target, so that ends the session.
  */
-static int build(struct glassram_session *session, const struct range_list *refused,
+static int build(struct glassram_mm *target, const struct range_list *refused,
 		 struct table_builder *builder)
 {
-	struct mm_struct *mm = session->mm;
+	struct mm_struct *mm = target->mm;
 	struct vm_area_struct *vma;
 	int ret = 0;
 
@@ -305,13 +307,13 @@ static int build(struct glassram_session *session, const struct range_list *refu
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
-		if (is_ours(session, vma) && vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) {
+		if (is_ours(target, vma) && vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) {
 			ret = -EXDEV;
 			break;
 		}
 		if (!may_be_written(vma))
 			continue;
-		ret = add_region(session, builder, vma, refused);
+		ret = add_region(target, builder, vma, refused);
 		if (ret)
 			break;
 	}
@@ -320,9 +322,9 @@ static int build(struct glassram_session *session, const struct range_list *refu
 }
 
 /* Clear the slots of addresses that were mapped before and are not now. */
-static void forget_vanished(struct glassram_session *session, const struct table_builder *now)
+static void forget_vanished(struct glassram_mm *target, const struct table_builder *now)
 {
-	const struct glassram_region_table *before = &session->regions;
+	const struct glassram_region_table *before = &target->regions;
 	u32 i, j = 0;
 
 	for (i = 0; i < before->nr_regions; i++) {
@@ -343,7 +345,8 @@ static void forget_vanished(struct glassram_session *session, const struct table
 			}
 			if (k < now->nr_regions)
 				gap_end = min_t(unsigned long, end, now->regions[k].start);
-			glassram_slots_forget(&session->slots, at, gap_end, true);
+			glassram_slots_forget(&target->session->slots, &target->index,
+				      at, gap_end, true);
 			at = gap_end;
 		}
 	}
@@ -376,17 +379,17 @@ static bool differs(const struct glassram_region_table *before, const struct tab
 
 /**
  * glassram_regions_update() - look at all mappings, register the new ones
- * @session: the session; its lock is held, the mm is alive
+ * @target: the target; the session's lock is held, the mm is alive
  * @work: the caller's memory
  * @ret_registered: mappings that were newly registered
  *
  * Return: 0; -EINTR when killed; -ENOMEM; -EFAULT; -EXDEV: the caller must end
  * the session.
  */
-int glassram_regions_update(struct glassram_session *session, struct glassram_work *work,
+int glassram_regions_update(struct glassram_mm *target, struct glassram_work *work,
 			    u32 *ret_registered)
 {
-	struct glassram_region_table *table = &session->regions;
+	struct glassram_region_table *table = &target->regions;
 	struct glassram_refusals *before = rcu_dereference_protected(table->refusals, true);
 	struct range_list fresh = {}, refused = {};
 	struct table_builder builder = {};
@@ -394,18 +397,18 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	int ret;
 
 	/* Before looking, so that what happens meanwhile is looked at next time. */
-	clear_bit(GLASSRAM_STALE_REGIONS, &session->stale);
+	WRITE_ONCE(target->stale, false);
 	builder.path = kmalloc(PATH_MAX, GFP_KERNEL_ACCOUNT);
 	if (!builder.path)
 		return -ENOMEM;
-	ret = collect_new(session, before, &fresh);
+	ret = collect_new(target, before, &fresh);
 	if (ret)
 		goto free;
 
 	for (i = 0; i < fresh.nr; i++) {
 		const struct glassram_refusal *range = &fresh.entries[i];
 
-		ret = glassram_uffd_register(session, work, range->start, range->end);
+		ret = glassram_uffd_register(target, work, range->start, range->end);
 		if (ret == -EFAULT || ret == -EINTR || ret == -ENOMEM || ret == -EXDEV)
 			goto free;
 		if (ret) {
@@ -415,7 +418,8 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 			continue;
 		}
 		/* Its pages were never armed by this registration. */
-		glassram_slots_forget(&session->slots, range->start, range->end, false);
+		glassram_slots_forget(&target->session->slots, &target->index,
+				      range->start, range->end, false);
 		registered++;
 	}
 	for (i = 0; before && i < before->nr; i++) {
@@ -429,7 +433,7 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	}
 	sort(refused.entries, refused.nr, sizeof(*refused.entries), compare_refusals, NULL);
 
-	ret = build(session, &refused, &builder);
+	ret = build(target, &refused, &builder);
 	if (ret)
 		goto free;
 
@@ -448,8 +452,9 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	if (ret)
 		goto free;
 
-	forget_vanished(session, &builder);
-	table->generation += differs(table, &builder);
+	forget_vanished(target, &builder);
+	if (differs(table, &builder))
+		target->session->regions_generation++;
 	kvfree(table->regions);
 	kvfree(table->names);
 	table->regions = builder.regions;
@@ -462,7 +467,7 @@ int glassram_regions_update(struct glassram_session *session, struct glassram_wo
 	*ret_registered = registered;
 free:
 	if (ret)
-		glassram_session_mark_stale(session, GLASSRAM_STALE_REGIONS);
+		glassram_target_mark_stale(target);
 	kvfree(builder.regions);
 	kvfree(builder.names);
 	kfree(builder.path);

@@ -10,7 +10,7 @@
 
 #include <linux/glassram.h>
 
-struct glassram_session;
+struct glassram_mm;
 struct glassram_work;
 
 /* One refused mapping: faults there are not ours, and never trigger a rescan. */
@@ -31,7 +31,6 @@ struct glassram_refusals {
  * struct glassram_region_table - the regions as of the last rescan
  * @regions: sorted by address
  * @names: NUL-terminated names, one after the other
- * @generation: counts the changes
  * @refusals: RCU; NULL if there are none
  */
 struct glassram_region_table {
@@ -40,12 +39,11 @@ struct glassram_region_table {
 	u32 nr_refused;
 	char *names;
 	u32 names_len;
-	u64 generation;
 	struct glassram_refusals __rcu *refusals;
 };
 
-bool glassram_regions_changed(const struct glassram_session *session);
-int glassram_regions_update(struct glassram_session *session, struct glassram_work *work,
+bool glassram_regions_changed(const struct glassram_mm *target);
+int glassram_regions_update(struct glassram_mm *target, struct glassram_work *work,
 			    u32 *ret_registered);
 bool glassram_regions_refused(struct glassram_region_table *table, unsigned long address);
 void glassram_regions_span(const struct glassram_region_table *table, unsigned long *ret_start,

@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The session: one watching of one address space, and what its parts share.
+ * The session: one watching, of one target or several, and what its parts share.
  *
  * Who may touch what: everything but the fields marked "hook" belongs to the
- * holder of @lock. The hook (fault.c) runs in any task, sees the session under
- * RCU, and only reads what ADVANCE publishes and writes columns, the thread
+ * holder of @lock. The hook (fault.c) runs in any task, sees target and session
+ * under RCU, and only reads what ADVANCE publishes and writes columns, the thread
  * table, the deferred ring and the per-CPU totals.
  */
 #ifndef GLASSRAM_SESSION_H
 #define GLASSRAM_SESSION_H
 
 #include <linux/list.h>
-#include <linux/mm.h>
-#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
 #include <linux/glassram.h>
 
-#include "counters.h"
 #include "deferred.h"
-#include "region.h"
 #include "slots.h"
 #include "thread.h"
 
 struct glassram_farewell;
+struct glassram_identity;
+struct glassram_mm;
 struct glassram_policy_ops;
+struct glassram_session;
+struct glassram_work;
 
 /* Totals that the hook keeps, one set for each CPU. */
 struct glassram_totals {
@@ -41,48 +43,79 @@ struct glassram_totals {
 };
 
 /**
- * struct glassram_session - one watching of one address space
- * @hash: membership in the hook's table of watched address spaces (fault.c)
- * @mm: the target; mmgrab()ed, so it may be dead: mmget_not_zero() before use
- * @uffd: the userfaultfd minted in @mm; owned; dropping it disarms everything
- * @uffd_ctx: how VMAs registered with @uffd are told apart; hook
- * @pagemap: the target's pagemap file, reference owned
+ * struct glassram_client - one session fd
+ * @link: membership in glassram_session.clients, in the order of their coming
+ * @session: the session; a count in its @users is held
+ * @uid: effective user who attached
+ * @privileged: who had CAP_SYS_PTRACE then
+ * @promoted: became the owner, and STATS has not told it yet
+ * @stats_epoch: the epoch when STATS was last called, for poll()
+ */
+struct glassram_client {
+	struct list_head link;
+	struct glassram_session *session;
+	kuid_t uid;
+	bool privileged;
+	bool promoted;
+	u32 stats_epoch;
+};
+
+/**
+ * struct glassram_session - one watching
+ * @id: unique since the module was loaded
+ * @users: clients, and calls that are about to become one
+ * @clients_lock: protects @clients and @owner
+ * @clients: session fds
+ * @owner: the client that may change things; NULL only while none is there
  * @epoch: the open epoch; hook
- * @state: GLASSRAM_STATE_*; set to ENDED by the mmu notifier at any time
+ * @state: GLASSRAM_STATE_LIVE, _ENDED or _FAILED; ENDED can come at any time
+ * @paused: nothing is watched at the moment
+ * @follow: the session lives as long as its family
+ * @live: targets whose address space is alive
  * @stale: something was seen that the next ADVANCE must look at; hook
  * @policy: the bound policy or NULL; RCU, list membership under policy_lock; hook
  * @policy_link: membership in the list of sessions that bound a policy
  * @lock: serialises all ioctls of the session
- * @slots: address -> slot
- * @regions: the region table
+ * @targets: struct glassram_mm by id; changed under @lock, read under RCU
+ * @nr_targets: their number
+ * @next_target: id for the next one
+ * @regions_generation: changes with the regions of any target
+ * @slots: the columns and blocks of all targets
  * @threads: thread table
  * @deferred: hits that came before their slot
  * @totals: per-CPU totals; hook
+ * @totals_base: totals at the last RESET
  * @wait: poll() sleeps here
  * @control_page: the page that clients map; owned
  * @raced_ns: when the marks of faults in flight were aged last
- * @stats_epoch: the epoch when STATS was last called, for poll()
  * @farewell: tells close() that the clean-up is done; shared with it
  */
 struct glassram_session {
-	struct hlist_node hash;
-	struct mm_struct *mm;
-	struct file *uffd;
-	void *uffd_ctx;
-	struct file *pagemap;
+	u32 id;
+	refcount_t users;
+	spinlock_t clients_lock; /* the list below */
+	struct list_head clients;
+	struct glassram_client *owner;
+
 	u32 epoch;
 	u32 state;
-	u32 stats_epoch;
+	bool paused;
+	bool follow;
+	atomic_t live;
 	unsigned long stale;
 	struct glassram_policy_ops __rcu *policy;
 	struct list_head policy_link;
 
 	struct mutex lock; /* all ioctls of the session, one at a time */
+	struct list_head targets;
+	u32 nr_targets;
+	u32 next_target;
+	u64 regions_generation;
 	struct glassram_slots slots;
-	struct glassram_region_table regions;
 	struct glassram_thread_table threads;
 	struct glassram_deferred deferred;
 	struct glassram_totals __percpu *totals;
+	struct glassram_totals totals_base;
 	wait_queue_head_t wait;
 
 	u32 rate_hz;
@@ -96,7 +129,6 @@ struct glassram_session {
 	u64 unexplained;
 	struct page *control_page;
 
-	struct mmu_notifier notifier;
 	struct work_struct destroy_work;
 	struct glassram_farewell *farewell;
 };
@@ -105,50 +137,51 @@ struct glassram_session {
 enum glassram_stale {
 	GLASSRAM_STALE_REGIONS, /* a write hit a mapping that is not registered */
 	GLASSRAM_STALE_SLOTS, /* a write hit an address without a slot */
+	GLASSRAM_STALE_TARGETS, /* a target ended */
 };
 
-/**
- * struct glassram_work - the caller memory that one ATTACH or ADVANCE uses
- * @args: where ioctl arguments are placed, one page
- * @ranges: where struct page_region records go
- * @nr_ranges: their room
- * @used: records that are in place already
- * @truncated: the room did not suffice
- */
-struct glassram_work {
-	void __user *args;
-	void __user *ranges;
-	u32 nr_ranges;
-	u32 used;
-	bool truncated;
-};
+/* Targets in the order of their ids; the session's lock is held. */
+#define glassram_for_each_target(target, session) \
+	list_for_each_entry(target, &(session)->targets, link)
 
-/* session.c */
-int glassram_session_create(const struct glassram_attach *args);
+/* session.c: what the session is */
+struct glassram_session *glassram_session_alloc(void);
+int glassram_session_add_target(struct glassram_session *session,
+				const struct glassram_identity *identity,
+				struct glassram_work *work, struct glassram_mm **ret_target);
+void glassram_session_drop_target(struct glassram_session *session, struct glassram_mm *target);
+void glassram_session_free(struct glassram_session *session);
+void glassram_session_destroy(struct glassram_session *session);
+struct glassram_mm *glassram_session_target(struct glassram_session *session, u32 id);
+struct glassram_mm *glassram_session_target_low(struct glassram_session *session, u16 low);
+struct glassram_session *glassram_session_find(u32 id);
 void glassram_session_mark_stale(struct glassram_session *session, enum glassram_stale why);
+void glassram_session_target_ended(struct glassram_session *session,
+				   const struct glassram_mm *target);
+void glassram_session_check_end(struct glassram_session *session);
+void glassram_session_fail(struct glassram_session *session);
+void glassram_session_update_control(struct glassram_session *session);
+u32 glassram_session_shown_state(const struct glassram_session *session);
 int glassram_session_init(void);
 void glassram_session_exit(void);
 unsigned int glassram_session_count(void);
 
-/* uffd.c */
-int glassram_work_init(struct glassram_work *work, u64 start, u64 len);
-int glassram_uffd_mint(struct glassram_session *session, struct glassram_work *work);
-int glassram_uffd_register(struct glassram_session *session, struct glassram_work *work,
-			   unsigned long start, unsigned long end);
-
-/* protect.c */
-int glassram_protect_scan(struct glassram_session *session, struct glassram_work *work,
-			  bool arm, u64 *armed);
-
 /* fault.c */
-int glassram_fault_watch(struct glassram_session *session);
-void glassram_fault_unwatch(struct glassram_session *session);
 int glassram_fault_init(void);
 void glassram_fault_exit(void);
 
-/* tables.c */
-long glassram_tables_ioctl(struct glassram_session *session, unsigned int nr, void __user *arg);
+/* client.c: session fds */
+int glassram_attach(const struct glassram_attach *args);
+bool glassram_client_owns(const struct glassram_client *client);
+
+/* advance.c */
+long glassram_advance_ioctl(struct glassram_client *client, void __user *user);
+
+/* control.c: ioctls that change a session */
+long glassram_control_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg);
+
+/* tables.c: ioctls that show it */
+long glassram_tables_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg);
 void glassram_tables_totals(struct glassram_session *session, struct glassram_totals *ret_sum);
-u64 glassram_tables_memory(struct glassram_session *session);
 
 #endif /* GLASSRAM_SESSION_H */

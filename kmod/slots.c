@@ -21,17 +21,32 @@
 #define FIRST_CAPACITY 64
 
 /**
- * glassram_slots_init() - no slots yet
- * @slots: filled; glassram_slots_finish() is right also after a failure
+ * glassram_slot_index_init() - no blocks yet
+ * @index: filled; glassram_slot_index_finish() is right also after a failure
+ * @target: id of the target
  * Return: 0 or -ENOMEM.
  */
-int glassram_slots_init(struct glassram_slots *slots)
+int glassram_slot_index_init(struct glassram_slot_index *index, u32 target)
 {
-	memset(slots, 0, sizeof(*slots));
-	xa_init(&slots->by_address);
-	slots->recent = kcalloc(GLASSRAM_RECENT_BLOCKS, sizeof(*slots->recent),
+	xa_init(&index->by_address);
+	index->target = target;
+	index->recent = kcalloc(GLASSRAM_RECENT_BLOCKS, sizeof(*index->recent),
 				GFP_KERNEL_ACCOUNT);
-	return slots->recent ? 0 : -ENOMEM;
+	return index->recent ? 0 : -ENOMEM;
+}
+
+void glassram_slot_index_finish(struct glassram_slot_index *index)
+{
+	xa_destroy(&index->by_address);
+	kfree(index->recent);
+}
+
+static void free_block(struct glassram_slot_block *block)
+{
+	if (!block)
+		return;
+	free_page((unsigned long)block->armed);
+	kfree(block);
 }
 
 void glassram_slots_finish(struct glassram_slots *slots)
@@ -39,13 +54,9 @@ void glassram_slots_finish(struct glassram_slots *slots)
 	unsigned int c;
 	u32 i;
 
-	xa_destroy(&slots->by_address);
-	for (i = 0; i < slots->nr_blocks; i++) {
-		free_page((unsigned long)slots->blocks[i]->armed);
-		kfree(slots->blocks[i]);
-	}
+	for (i = 0; i < slots->nr_blocks; i++)
+		free_block(slots->blocks[i]);
 	kvfree(slots->blocks);
-	kfree(slots->recent);
 	for (c = 0; c < GLASSRAM_NR_COLUMNS; c++) {
 		/* A dma-buf that outlives the session holds references of its own. */
 		for (i = 0; i < slots->capacity; i++)
@@ -111,7 +122,7 @@ int glassram_slots_reserve(struct glassram_slots *slots)
 {
 	u32 capacity;
 
-	if (slots->nr_blocks < slots->capacity)
+	if (slots->nr_free || slots->nr_blocks < slots->capacity)
 		return 0;
 	if (slots->capacity == GLASSRAM_MAX_BLOCKS) {
 		WRITE_ONCE(slots->full, true);
@@ -125,34 +136,48 @@ int glassram_slots_reserve(struct glassram_slots *slots)
 
 /**
  * glassram_slots_search() - the block of an address that was not looked up lately
- * @slots: the slots
+ * @index: the target's index
  * @address: any address of the target
  *
  * Called by the hook, under RCU.
  * Return: the block, or NULL.
  */
-struct glassram_slot_block *glassram_slots_search(struct glassram_slots *slots,
+struct glassram_slot_block *glassram_slots_search(struct glassram_slot_index *index,
 						  unsigned long address)
 {
 	struct glassram_slot_block *block;
 
-	block = xa_load(&slots->by_address, address >> GLASSRAM_BLOCK_SHIFT);
+	block = xa_load(&index->by_address, address >> GLASSRAM_BLOCK_SHIFT);
 	if (block) /* Release: who finds it there must find it complete. */
-		smp_store_release(glassram_slots_recent(slots, address), block);
+		smp_store_release(glassram_slots_recent(index, address), block);
 	return block;
+}
+
+/* The first entry of the table of blocks that is not in use. */
+static u32 free_index(struct glassram_slots *slots)
+{
+	u32 i = slots->nr_blocks;
+
+	if (slots->nr_free)
+		for (i = 0; slots->blocks[i]; i++)
+			;
+	return i;
 }
 
 /**
  * glassram_slots_get() - the block of an address, made if there is none
  * @slots: the slots; the session's lock is held
+ * @index: the target's index
  * @address: any address of the target
  *
- * Return: the block, which lives as long as the session; or ERR_PTR(-ENOMEM),
+ * Return: the block, which lives as long as the target; or ERR_PTR(-ENOMEM),
  * or ERR_PTR(-ENOSPC) when all GLASSRAM_MAX_SLOTS are given out.
  */
-struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots, unsigned long address)
+struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
+					       struct glassram_slot_index *index,
+					       unsigned long address)
 {
-	struct glassram_slot_block *block = glassram_slots_lookup(slots, address);
+	struct glassram_slot_block *block = glassram_slots_lookup(index, address);
 	unsigned int c;
 	int ret;
 
@@ -166,32 +191,34 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots, uns
 	if (!block)
 		return ERR_PTR(-ENOMEM);
 	block->start = round_down(address, GLASSRAM_BLOCK_BYTES);
-	block->index = slots->nr_blocks;
+	block->target = index->target;
+	block->index = free_index(slots);
 	for (c = 0; c < GLASSRAM_NR_COLUMNS; c++)
 		block->column[c] = page_address(slots->pages[c][block->index]);
 	block->armed = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!block->armed) {
-		ret = -ENOMEM;
-		goto free_block;
+		kfree(block);
+		return ERR_PTR(-ENOMEM);
 	}
 	/* From here on the hook may find it. */
-	ret = xa_err(xa_store(&slots->by_address, address >> GLASSRAM_BLOCK_SHIFT, block,
+	ret = xa_err(xa_store(&index->by_address, address >> GLASSRAM_BLOCK_SHIFT, block,
 			      GFP_KERNEL_ACCOUNT));
-	if (ret)
-		goto free_armed;
-	slots->blocks[slots->nr_blocks++] = block;
+	if (ret) {
+		free_block(block);
+		return ERR_PTR(ret);
+	}
+	if (block->index == slots->nr_blocks)
+		slots->nr_blocks++;
+	else
+		slots->nr_free--;
+	slots->blocks[block->index] = block;
 	return block;
-
-free_armed:
-	free_page((unsigned long)block->armed);
-free_block:
-	kfree(block);
-	return ERR_PTR(ret);
 }
 
 /**
  * glassram_slots_forget() - pages of a range are new, or gone
  * @slots: the slots; the session's lock is held
+ * @index: the target's index
  * @start: first address
  * @end: one past the last
  * @gone: there is no mapping any more: clear their stamps too
@@ -199,13 +226,13 @@ free_block:
  * Without this, a new mapping at an old address would look like pages that
  * were armed and then written behind the hook's back.
  */
-void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, unsigned long end,
-			   bool gone)
+void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_index *index,
+			   unsigned long start, unsigned long end, bool gone)
 {
 	struct glassram_slot_block *block;
-	unsigned long index;
+	unsigned long at;
 
-	xa_for_each_range(&slots->by_address, index, block, start >> GLASSRAM_BLOCK_SHIFT,
+	xa_for_each_range(&index->by_address, at, block, start >> GLASSRAM_BLOCK_SHIFT,
 			  (end - 1) >> GLASSRAM_BLOCK_SHIFT) {
 		unsigned long from = max(start, block->start);
 		unsigned long to = min(end, block->start + GLASSRAM_BLOCK_BYTES);
@@ -225,6 +252,69 @@ void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, un
 }
 
 /**
+ * glassram_slots_drop() - give a target's blocks to others
+ * @slots: the slots; the session's lock is held
+ * @index: the target's index; empty afterwards. The hook can reach it no more
+ */
+void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_index *index)
+{
+	struct glassram_slot_block *block;
+	unsigned long at;
+	unsigned int c, i;
+
+	xa_for_each(&index->by_address, at, block) {
+		for (c = 0; c < GLASSRAM_NR_COLUMNS; c++)
+			clear_page(block->column[c]);
+		for (i = 0; i < GLASSRAM_BLOCK_SLOTS; i++)
+			slots->nr_pages -= !!block->armed[i];
+		slots->blocks[block->index] = NULL;
+		slots->nr_free++;
+		free_block(block);
+	}
+	if (slots->nr_free)
+		WRITE_ONCE(slots->full, false);
+	xa_destroy(&index->by_address);
+	memset(index->recent, 0, GLASSRAM_RECENT_BLOCKS * sizeof(*index->recent));
+}
+
+/*
+ * A page that was written since it was armed will be found written, and its
+ * stamp could no longer explain that: it counts as never armed until it is armed
+ * again. Hits that come meanwhile belong to the time after the reset.
+ */
+static void reset_block(struct glassram_slots *slots, struct glassram_slot_block *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < GLASSRAM_BLOCK_SLOTS; i++) {
+		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+
+		if (stamp < GLASSRAM_FIRST_EPOCH)
+			continue;
+		if (block->armed[i] && (s32)(stamp - block->armed[i]) >= 0) {
+			WRITE_ONCE(block->armed[i], 0);
+			slots->nr_pages--;
+		}
+		WRITE_ONCE(block->column[GLASSRAM_HITS][i], 0);
+		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], GLASSRAM_THREAD_NONE);
+		cmpxchg(&block->column[GLASSRAM_STAMP][i], stamp, GLASSRAM_STAMP_UNWRITTEN);
+	}
+}
+
+/**
+ * glassram_slots_reset() - no hits yet
+ * @slots: the slots; the session's lock is held
+ */
+void glassram_slots_reset(struct glassram_slots *slots)
+{
+	u32 i;
+
+	for (i = 0; i < slots->nr_blocks; i++)
+		if (slots->blocks[i])
+			reset_block(slots, slots->blocks[i]);
+}
+
+/**
  * glassram_slots_age_raced() - forget faults in flight that have long landed
  * @slots: the slots; the session's lock is held
  *
@@ -239,20 +329,20 @@ void glassram_slots_age_raced(struct glassram_slots *slots)
 		struct glassram_slot_block *block = slots->blocks[i];
 
 		/* The hook sets bits meanwhile. */
-		for (word = 0; word < ARRAY_SIZE(block->raced); word++)
+		for (word = 0; block && word < ARRAY_SIZE(block->raced); word++)
 			block->raced_before[word] = xchg(&block->raced[word], 0);
 	}
 }
 
 /**
  * glassram_slots_find() - the slot of an address
- * @slots: the slots; the session's lock is held
+ * @index: the target's index; the session's lock is held
  * @address: any address
  * Return: the slot, or GLASSRAM_NO_SLOT.
  */
-u32 glassram_slots_find(struct glassram_slots *slots, unsigned long address)
+u32 glassram_slots_find(struct glassram_slot_index *index, unsigned long address)
 {
-	struct glassram_slot_block *block = glassram_slots_lookup(slots, address);
+	struct glassram_slot_block *block = glassram_slots_lookup(index, address);
 
 	if (!block)
 		return GLASSRAM_NO_SLOT;
@@ -270,6 +360,5 @@ u64 glassram_slots_memory(const struct glassram_slots *slots)
 			   sizeof(struct glassram_slot_block *);
 	u64 per_block = sizeof(struct glassram_slot_block) + PAGE_SIZE;
 
-	return slots->capacity * per_capacity + slots->nr_blocks * per_block +
-	       GLASSRAM_RECENT_BLOCKS * sizeof(*slots->recent);
+	return slots->capacity * per_capacity + (slots->nr_blocks - slots->nr_free) * per_block;
 }

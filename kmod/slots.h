@@ -32,6 +32,7 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
 /**
  * struct glassram_slot_block - the slots of one aligned stretch of addresses
  * @start: first address
+ * @target: id of the target
  * @index: place in the table of blocks; first slot / GLASSRAM_BLOCK_SLOTS
  * @column: the block's page of each column, kernel address; hook
  * @armed: epoch that was opened when the page was last armed, 0 if never; the
@@ -45,6 +46,7 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  */
 struct glassram_slot_block {
 	unsigned long start;
+	u32 target;
 	u32 index;
 	u32 *column[GLASSRAM_NR_COLUMNS];
 	u32 *armed;
@@ -54,13 +56,24 @@ struct glassram_slot_block {
 };
 
 /**
- * struct glassram_slots - all slots of a session
+ * struct glassram_slot_index - the way from the addresses of one target to blocks
  * @by_address: address >> GLASSRAM_BLOCK_SHIFT -> block; hook (RCU)
  * @recent: blocks that were searched for; any entry may be replaced by another
  *	at any time, and none is ever stale, as blocks live as long as the
- *	session; hook
- * @blocks: by index
- * @nr_blocks: blocks in use
+ *	target; hook
+ * @target: id of the target
+ */
+struct glassram_slot_index {
+	struct xarray by_address;
+	struct glassram_slot_block **recent;
+	u32 target;
+};
+
+/**
+ * struct glassram_slots - all slots of a session, whatever target they belong to
+ * @blocks: by index; NULL where a target was dropped
+ * @nr_blocks: length of the table of blocks
+ * @nr_free: entries of it that are NULL
  * @capacity: blocks for which column pages exist
  * @pages: the pages of each column, @capacity of them
  * @generation: counts the growths of @capacity
@@ -68,10 +81,9 @@ struct glassram_slot_block {
  * @full: no more blocks can be given out; hook
  */
 struct glassram_slots {
-	struct xarray by_address;
-	struct glassram_slot_block **recent;
 	struct glassram_slot_block **blocks;
 	u32 nr_blocks;
+	u32 nr_free;
 	u32 capacity;
 	struct page **pages[GLASSRAM_NR_COLUMNS];
 	u64 generation;
@@ -79,33 +91,39 @@ struct glassram_slots {
 	bool full;
 };
 
-int glassram_slots_init(struct glassram_slots *slots);
-void glassram_slots_finish(struct glassram_slots *slots);
-struct glassram_slot_block *glassram_slots_search(struct glassram_slots *slots,
+int glassram_slot_index_init(struct glassram_slot_index *index, u32 target);
+void glassram_slot_index_finish(struct glassram_slot_index *index);
+struct glassram_slot_block *glassram_slots_search(struct glassram_slot_index *index,
 						  unsigned long address);
+u32 glassram_slots_find(struct glassram_slot_index *index, unsigned long address);
+
+void glassram_slots_finish(struct glassram_slots *slots);
 int glassram_slots_reserve(struct glassram_slots *slots);
-struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots, unsigned long address);
-void glassram_slots_forget(struct glassram_slots *slots, unsigned long start, unsigned long end,
-			   bool gone);
+struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
+					       struct glassram_slot_index *index,
+					       unsigned long address);
+void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_index *index,
+			   unsigned long start, unsigned long end, bool gone);
+void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_index *index);
+void glassram_slots_reset(struct glassram_slots *slots);
 void glassram_slots_age_raced(struct glassram_slots *slots);
-u32 glassram_slots_find(struct glassram_slots *slots, unsigned long address);
 u64 glassram_slots_memory(const struct glassram_slots *slots);
 
-static inline struct glassram_slot_block **glassram_slots_recent(struct glassram_slots *slots,
+static inline struct glassram_slot_block **glassram_slots_recent(struct glassram_slot_index *index,
 								 unsigned long address)
 {
-	return &slots->recent[(address >> GLASSRAM_BLOCK_SHIFT) % GLASSRAM_RECENT_BLOCKS];
+	return &index->recent[(address >> GLASSRAM_BLOCK_SHIFT) % GLASSRAM_RECENT_BLOCKS];
 }
 
 /* The block of an address, or NULL. Called by the hook, too. */
-static inline struct glassram_slot_block *glassram_slots_lookup(struct glassram_slots *slots,
+static inline struct glassram_slot_block *glassram_slots_lookup(struct glassram_slot_index *index,
 								unsigned long address)
 {
-	struct glassram_slot_block *block = READ_ONCE(*glassram_slots_recent(slots, address));
+	struct glassram_slot_block *block = READ_ONCE(*glassram_slots_recent(index, address));
 
 	if (likely(block && address - block->start < GLASSRAM_BLOCK_BYTES))
 		return block;
-	return glassram_slots_search(slots, address);
+	return glassram_slots_search(index, address);
 }
 
 static inline unsigned int glassram_slot_of(unsigned long address)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ioctls that show what a session knows: COUNTERS, REGIONS, BLOCKS,
- * THREADS, STATS. All run under the session's lock.
+ * THREADS, TARGETS, STATS. All run under the session's lock.
  *
  * Tables are copied whole or not at all: with too little room, -ENOSPC and the
  * sizes needed. Weak spot: a table that grows between two calls makes the
@@ -14,11 +14,14 @@
 #include <linux/vmalloc.h>
 
 #include "args.h"
+#include "compat.h"
+#include "counters.h"
 #include "session.h"
+#include "target.h"
 
 /**
- * glassram_tables_totals() - the hook's totals of all CPUs
- * @session: the session
+ * glassram_tables_totals() - the hook's totals of all CPUs, since the last RESET
+ * @session: the session; its lock is held
  * @ret_sum: filled
  */
 void glassram_tables_totals(struct glassram_session *session, struct glassram_totals *ret_sum)
@@ -36,17 +39,26 @@ void glassram_tables_totals(struct glassram_session *session, struct glassram_to
 		ret_sum->lost += READ_ONCE(totals->lost);
 		ret_sum->thread_overflow += READ_ONCE(totals->thread_overflow);
 	}
+	ret_sum->faults -= session->totals_base.faults;
+	ret_sum->hits -= session->totals_base.hits;
+	ret_sum->rejected -= session->totals_base.rejected;
+	ret_sum->deferred -= session->totals_base.deferred;
+	ret_sum->lost -= session->totals_base.lost;
+	ret_sum->thread_overflow -= session->totals_base.thread_overflow;
 }
 
-/**
- * glassram_tables_memory() - bytes held for a session
- * @session: the session; its lock is held
- */
-u64 glassram_tables_memory(struct glassram_session *session)
+/* Bytes held for a session. */
+static u64 memory_of(struct glassram_session *session)
 {
-	return sizeof(*session) + PAGE_SIZE + glassram_slots_memory(&session->slots) +
-	       glassram_regions_memory(&session->regions) + glassram_deferred_memory() +
-	       GLASSRAM_MAX_THREADS * sizeof(struct glassram_thread_entry);
+	struct glassram_mm *target;
+	u64 bytes = sizeof(*session) + PAGE_SIZE + glassram_slots_memory(&session->slots) +
+		    glassram_deferred_memory() +
+		    GLASSRAM_MAX_THREADS * sizeof(struct glassram_thread_entry);
+
+	glassram_for_each_target(target, session)
+		bytes += sizeof(*target) + glassram_regions_memory(&target->regions) +
+			 GLASSRAM_RECENT_BLOCKS * sizeof(*target->index.recent);
+	return bytes;
 }
 
 static long counters(struct glassram_session *session, void __user *user)
@@ -80,39 +92,62 @@ static long counters(struct glassram_session *session, void __user *user)
 	return fd;
 }
 
+/* Copy one target's regions and names, which start at @nr and @names_len of all. */
+static int put_regions(struct glassram_mm *target, const struct glassram_regions *args,
+		       u32 nr, u32 names_len)
+{
+	struct glassram_region __user *to = u64_to_user_ptr(args->regions);
+	const struct glassram_region_table *table = &target->regions;
+	u32 i;
+
+	for (i = 0; i < table->nr_regions; i++) {
+		struct glassram_region region = table->regions[i];
+
+		region.first_slot = glassram_slots_find(&target->index, region.start);
+		region.name += names_len;
+		if (copy_to_user(&to[nr + i], &region, sizeof(region)))
+			return -EFAULT;
+	}
+	return copy_to_user(u64_to_user_ptr(args->names + names_len), table->names,
+			    table->names_len) ? -EFAULT : 0;
+}
+
 static long regions(struct glassram_session *session, void __user *user)
 {
-	const struct glassram_region_table *table = &session->regions;
-	struct glassram_region __user *to;
+	u32 nr = 0, names_len = 0;
 	struct glassram_regions args;
+	struct glassram_mm *target;
 	bool fits;
 	long ret;
-	u32 i;
 
 	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags)
 		return -EINVAL;
-	fits = args.nr_regions >= table->nr_regions && args.names_len >= table->names_len;
-	args.nr_regions = table->nr_regions;
-	args.names_len = table->names_len;
-	args.generation = table->generation;
+	glassram_for_each_target(target, session) {
+		nr += target->regions.nr_regions;
+		names_len += target->regions.names_len;
+	}
+	fits = args.nr_regions >= nr && args.names_len >= names_len;
+	args.nr_regions = nr;
+	args.names_len = names_len;
+	args.generation = session->regions_generation;
 	ret = glassram_args_put(user, &args, sizeof(args));
 	if (ret)
 		return ret;
 	if (!fits)
 		return -ENOSPC;
-	to = u64_to_user_ptr(args.regions);
-	for (i = 0; i < table->nr_regions; i++) {
-		struct glassram_region region = table->regions[i];
-
-		region.first_slot = glassram_slots_find(&session->slots, region.start);
-		if (copy_to_user(&to[i], &region, sizeof(region)))
-			return -EFAULT;
+	nr = 0;
+	names_len = 0;
+	glassram_for_each_target(target, session) {
+		ret = put_regions(target, &args, nr, names_len);
+		if (ret)
+			return ret;
+		nr += target->regions.nr_regions;
+		names_len += target->regions.names_len;
 	}
-	return copy_to_user(u64_to_user_ptr(args.names), table->names, table->names_len) ?
-	       -EFAULT : 0;
+	return 0;
 }
 
 static long blocks(struct glassram_session *session, void __user *user)
@@ -138,8 +173,12 @@ static long blocks(struct glassram_session *session, void __user *user)
 		return -ENOSPC;
 	to = u64_to_user_ptr(args.blocks);
 	for (i = 0; i < slots->nr_blocks; i++) {
-		struct glassram_block block = { .start = slots->blocks[i]->start };
+		struct glassram_block block = { .target = GLASSRAM_TARGET_NONE };
 
+		if (slots->blocks[i]) {
+			block.start = slots->blocks[i]->start;
+			block.target = slots->blocks[i]->target;
+		}
 		if (copy_to_user(&to[i], &block, sizeof(block)))
 			return -EFAULT;
 	}
@@ -153,6 +192,7 @@ static void fill_thread(struct glassram_thread *to, const struct glassram_thread
 		.slot = slot,
 		.tid = entry->tid,
 		.tgid = entry->tgid,
+		.target = entry->target,
 		.start_ns = entry->start_time,
 		.hits = atomic64_read(&entry->hits),
 		.last_epoch = last_epoch,
@@ -203,9 +243,59 @@ static long threads(struct glassram_session *session, void __user *user)
 	return glassram_args_put(user, &args, sizeof(args));
 }
 
-static long stats(struct glassram_session *session, void __user *user)
+static long targets(struct glassram_session *session, void __user *user)
 {
+	struct glassram_target __user *to;
+	struct glassram_targets args;
+	struct glassram_mm *target;
+	bool fits;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	fits = args.nr_targets >= session->nr_targets;
+	args.nr_targets = session->nr_targets;
+	ret = glassram_args_put(user, &args, sizeof(args));
+	if (ret)
+		return ret;
+	if (!fits)
+		return -ENOSPC;
+	to = u64_to_user_ptr(args.targets);
+	glassram_for_each_target(target, session) {
+		struct glassram_target record = {
+			.id = target->id,
+			.state = READ_ONCE(target->state),
+			.tgid = target->tgid,
+			.regions = target->regions.nr_regions - target->regions.nr_refused,
+			.late_ns = target->late_ns,
+			.late_run_ns = target->late_run_ns,
+		};
+
+		strscpy(record.comm, target->comm, sizeof(record.comm));
+		if (copy_to_user(to++, &record, sizeof(record)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static u32 count_clients(struct glassram_session *session)
+{
+	u32 nr;
+
+	spin_lock(&session->clients_lock);
+	nr = list_count_nodes(&session->clients);
+	spin_unlock(&session->clients_lock);
+	return nr;
+}
+
+static long stats(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
 	struct glassram_totals totals;
+	struct glassram_mm *target;
 	struct glassram_stats args;
 	long ret;
 
@@ -218,7 +308,7 @@ static long stats(struct glassram_session *session, void __user *user)
 	args = (struct glassram_stats){
 		.size = ret,
 		.epoch = session->epoch,
-		.state = READ_ONCE(session->state),
+		.state = glassram_session_shown_state(session),
 		.faults = totals.faults,
 		.hits = totals.hits,
 		.rejected = totals.rejected,
@@ -230,24 +320,34 @@ static long stats(struct glassram_session *session, void __user *user)
 		.advance_ns = session->advance_ns,
 		.advance_last_ns = session->advance_last_ns,
 		.pages = session->slots.nr_pages,
-		.slots = session->slots.nr_blocks * GLASSRAM_BLOCK_SLOTS,
-		.memory = glassram_tables_memory(session),
-		.regions = session->regions.nr_regions - session->regions.nr_refused,
-		.refused = session->regions.nr_refused,
+		.slots = (session->slots.nr_blocks - session->slots.nr_free) *
+			 GLASSRAM_BLOCK_SLOTS,
+		.memory = memory_of(session),
 		.threads = atomic_read(&session->threads.used),
+		.targets = atomic_read(&session->live),
+		.session = session->id,
+		.clients = count_clients(session),
+		.owner = glassram_client_owns(client),
 	};
-	WRITE_ONCE(session->stats_epoch, session->epoch);
+	glassram_for_each_target(target, session) {
+		args.regions += target->regions.nr_regions - target->regions.nr_refused;
+		args.refused += target->regions.nr_refused;
+	}
+	WRITE_ONCE(client->stats_epoch, session->epoch);
+	WRITE_ONCE(client->promoted, false);
 	return glassram_args_put(user, &args, min_t(size_t, args.size, sizeof(args)));
 }
 
 /**
  * glassram_tables_ioctl() - the ioctls that only show
- * @session: the session; its lock is held
+ * @client: the caller's session fd; the session's lock is held
  * @nr: number of the ioctl
  * @arg: user argument
  */
-long glassram_tables_ioctl(struct glassram_session *session, unsigned int nr, void __user *arg)
+long glassram_tables_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg)
 {
+	struct glassram_session *session = client->session;
+
 	switch (nr) {
 	case _IOC_NR(GLASSRAM_COUNTERS):
 		return counters(session, arg);
@@ -257,8 +357,10 @@ long glassram_tables_ioctl(struct glassram_session *session, unsigned int nr, vo
 		return blocks(session, arg);
 	case _IOC_NR(GLASSRAM_THREADS):
 		return threads(session, arg);
+	case _IOC_NR(GLASSRAM_TARGETS):
+		return targets(session, arg);
 	case _IOC_NR(GLASSRAM_STATS):
-		return stats(session, arg);
+		return stats(client, arg);
 	}
 	return -ENOTTY;
 }

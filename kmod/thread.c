@@ -37,14 +37,27 @@ void glassram_threads_finish(struct glassram_thread_table *table)
 }
 
 /**
+ * glassram_threads_reset() - no hits yet
+ * @table: the table
+ */
+void glassram_threads_reset(struct glassram_thread_table *table)
+{
+	u32 slot;
+
+	for (slot = 0; slot < GLASSRAM_MAX_THREADS; slot++)
+		atomic64_set(&table->entries[slot].hits, 0);
+}
+
+/**
  * glassram_threads_current() - thread slot of the current task
  * @table: the table
  * @epoch: the open epoch
+ * @target: id of the target that it writes to
  *
  * Called by the hook: does not sleep, takes no lock.
  * Return: the slot, or GLASSRAM_THREAD_NONE if the table is full.
  */
-u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch)
+u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch, u32 target)
 {
 	struct task_struct *task = current;
 	u32 slot = hash_32(task->pid, THREAD_BITS);
@@ -66,6 +79,7 @@ u32 glassram_threads_current(struct glassram_thread_table *table, u32 epoch)
 		}
 		if (entry->last_epoch != epoch) {
 			memcpy(entry->comm, task->comm, TASK_COMM_LEN);
+			entry->target = target;
 			/* Tables show entries from their first epoch on. */
 			smp_store_release(&entry->last_epoch, epoch);
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The userfaultfd of a session: minted inside the target's address space by a
+ * The userfaultfd of a target: minted inside the target's address space by a
  * kernel thread, set up and used in the caller's context.
  *
  * There is no kernel API for userfaultfd, so its ioctls are called through the
@@ -25,7 +25,7 @@
 
 #include "compat.h"
 #include "main.h"
-#include "session.h"
+#include "target.h"
 
 /*
  * What may be switched on in our userfaultfd. Never EVENT_*: those block the
@@ -121,7 +121,7 @@ static void mint_work(struct work_struct *work)
 	mint->ret = mint->uffd ? 0 : -EBADF;
 }
 
-static int set_features(struct glassram_session *session, struct glassram_work *work)
+static int set_features(struct glassram_mm *target, struct glassram_work *work)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = FEATURES_ASKED };
 	unsigned int features;
@@ -129,13 +129,13 @@ static int set_features(struct glassram_session *session, struct glassram_work *
 
 	if (copy_to_user(work->args, &api, sizeof(api)))
 		return -EFAULT;
-	ret = session->uffd->f_op->unlocked_ioctl(session->uffd, UFFDIO_API,
+	ret = target->uffd->f_op->unlocked_ioctl(target->uffd, UFFDIO_API,
 						  (unsigned long)work->args);
 	if (ret == -EINVAL)
 		return -EOPNOTSUPP;
 	if (ret)
 		return ret;
-	features = glassram_uffd_ctx(session->uffd)->features;
+	features = glassram_uffd_ctx(target->uffd)->features;
 	if (features & ~(FEATURES_ALLOWED | FEATURE_INITIALIZED) ||
 	    !(features & UFFD_FEATURE_WP_ASYNC))
 		return -EXDEV;
@@ -143,17 +143,17 @@ static int set_features(struct glassram_session *session, struct glassram_work *
 }
 
 /**
- * glassram_uffd_mint() - make the session's userfaultfd in the target's mm
- * @session: the session; its mm is alive
+ * glassram_uffd_mint() - make a userfaultfd in the target's mm
+ * @target: the target; its mm is alive
  * @work: the caller's memory
  *
- * Return: 0, and @session owns the file; -ENODEV no userfaultfd device;
+ * Return: 0, and @target owns the file; -ENODEV no userfaultfd device;
  * -EOPNOTSUPP no asynchronous write-protection; -EXDEV arguments were changed;
  * -EFAULT; -ENOMEM.
  */
-int glassram_uffd_mint(struct glassram_session *session, struct glassram_work *work)
+int glassram_uffd_mint(struct glassram_mm *target, struct glassram_work *work)
 {
-	struct mint mint = { .mm = session->mm };
+	struct mint mint = { .mm = target->mm };
 
 	INIT_WORK_ONSTACK(&mint.work, mint_work);
 	queue_work(system_unbound_wq, &mint.work);
@@ -162,16 +162,16 @@ int glassram_uffd_mint(struct glassram_session *session, struct glassram_work *w
 	if (mint.ret)
 		return mint.ret;
 
-	session->uffd = mint.uffd;
-	session->uffd_ctx = glassram_uffd_ctx(mint.uffd);
-	if (glassram_uffd_ctx(mint.uffd)->mm != session->mm)
+	target->uffd = mint.uffd;
+	target->uffd_ctx = glassram_uffd_ctx(mint.uffd);
+	if (glassram_uffd_ctx(mint.uffd)->mm != target->mm)
 		return -EXDEV;
-	return set_features(session, work);
+	return set_features(target, work);
 }
 
 /**
  * glassram_uffd_register() - register one mapping for write-protection
- * @session: the session; its lock is held
+ * @target: the target; the session's lock is held
  * @work: the caller's memory
  * @start: first address
  * @end: one past the last
@@ -180,7 +180,7 @@ int glassram_uffd_mint(struct glassram_session *session, struct glassram_work *w
  * (glassram_regions_update() does).
  * Return: 0 or the kernel's refusal.
  */
-int glassram_uffd_register(struct glassram_session *session, struct glassram_work *work,
+int glassram_uffd_register(struct glassram_mm *target, struct glassram_work *work,
 			   unsigned long start, unsigned long end)
 {
 	struct uffdio_register reg = {
@@ -192,6 +192,6 @@ int glassram_uffd_register(struct glassram_session *session, struct glassram_wor
 		return -EINTR;
 	if (copy_to_user(work->args, &reg, sizeof(reg)))
 		return -EFAULT;
-	return session->uffd->f_op->unlocked_ioctl(session->uffd, UFFDIO_REGISTER,
+	return target->uffd->f_op->unlocked_ioctl(target->uffd, UFFDIO_REGISTER,
 						   (unsigned long)work->args);
 }

@@ -29,8 +29,11 @@ static int idle_target(struct target *t)
 FIXTURE(arguments)
 {
 	struct target target;
+	struct target second;
 	struct session session;
 	int device;
+	int mem_fd; /* of the second target */
+	int pagemap_fd;
 	int fd; /* the one the ioctl under test is made on */
 	union {
 		unsigned char bytes[8192];
@@ -43,6 +46,7 @@ FIXTURE(arguments)
 	struct glassram_region regions[4096];
 	struct glassram_block blocks[4096];
 	struct glassram_thread threads[1024];
+	struct glassram_target targets[16];
 	char names[65536];
 };
 
@@ -51,6 +55,7 @@ FIXTURE_VARIANT(arguments)
 	unsigned long request;
 	uint32_t unknown_flag;
 	size_t pad; /* offset of a pad or reserved field */
+	size_t first; /* size in its first version, if it has grown */
 	bool on_device;
 	bool makes_fd;
 };
@@ -62,8 +67,9 @@ FIXTURE_VARIANT_ADD(arguments, QUERY)
 
 FIXTURE_VARIANT_ADD(arguments, ATTACH)
 {
-	.request = GLASSRAM_ATTACH, .unknown_flag = 1, .on_device = true, .makes_fd = true,
-	.pad = offsetof(struct glassram_attach, pad),
+	.request = GLASSRAM_ATTACH, .unknown_flag = 1U << 31, .on_device = true,
+	.makes_fd = true, .pad = offsetof(struct glassram_attach, pad),
+	.first = GLASSRAM_ATTACH_SIZE_VER0,
 };
 
 FIXTURE_VARIANT_ADD(arguments, ADVANCE)
@@ -102,7 +108,35 @@ FIXTURE_VARIANT_ADD(arguments, OPTIONS)
 
 FIXTURE_VARIANT_ADD(arguments, STATS)
 {
-	.request = GLASSRAM_STATS, .unknown_flag = 1,
+	.request = GLASSRAM_STATS, .unknown_flag = 1, .first = GLASSRAM_STATS_SIZE_VER0,
+};
+
+FIXTURE_VARIANT_ADD(arguments, PAUSE)
+{
+	.request = GLASSRAM_PAUSE, .unknown_flag = 1, .pad = offsetof(struct glassram_pause, pad),
+};
+
+FIXTURE_VARIANT_ADD(arguments, RESET)
+{
+	.request = GLASSRAM_RESET, .unknown_flag = 1,
+};
+
+FIXTURE_VARIANT_ADD(arguments, TARGETS)
+{
+	.request = GLASSRAM_TARGETS, .unknown_flag = 1,
+	.pad = offsetof(struct glassram_targets, pad),
+};
+
+FIXTURE_VARIANT_ADD(arguments, TARGET_ADD)
+{
+	.request = GLASSRAM_TARGET_ADD, .unknown_flag = 1,
+	.pad = offsetof(struct glassram_target_add, pad),
+};
+
+FIXTURE_VARIANT_ADD(arguments, TARGET_DROP)
+{
+	.request = GLASSRAM_TARGET_DROP, .unknown_flag = 1,
+	.pad = offsetof(struct glassram_target_drop, pad),
 };
 
 #define FILL(type, ...) \
@@ -111,6 +145,10 @@ FIXTURE_VARIANT_ADD(arguments, STATS)
 FIXTURE_SETUP(arguments)
 {
 	bool attached = variant->request != GLASSRAM_ATTACH;
+
+	self->second.pid = 0;
+	self->mem_fd = -1;
+	self->pagemap_fd = -1;
 
 	self->session = (struct session){.fd = -1, .mem_fd = -1, .pagemap_fd = -1,
 					 .counters_fd = -1};
@@ -165,6 +203,27 @@ FIXTURE_SETUP(arguments)
 	case GLASSRAM_STATS:
 		FILL(glassram_stats);
 		break;
+	case GLASSRAM_PAUSE:
+		FILL(glassram_pause, .paused = 1);
+		break;
+	case GLASSRAM_RESET:
+		FILL(glassram_reset);
+		break;
+	case GLASSRAM_TARGETS:
+		FILL(glassram_targets, .targets = (uintptr_t)self->targets,
+		     .nr_targets = ARRAY_SIZE(self->targets));
+		break;
+	case GLASSRAM_TARGET_ADD:
+		ASSERT_EQ(0, target_start(&self->second, idle_target));
+		self->mem_fd = proc_open(self->second.pid, "mem", O_RDWR);
+		self->pagemap_fd = proc_open(self->second.pid, "pagemap", O_RDONLY);
+		FILL(glassram_target_add, .pid = self->second.pid, .mem_fd = self->mem_fd,
+		     .pagemap_fd = self->pagemap_fd, .clear_refs_fd = -1,
+		     .work = (uintptr_t)self->session.work, .work_len = SESSION_WORK);
+		break;
+	case GLASSRAM_TARGET_DROP:
+		FILL(glassram_target_drop);
+		break;
 	}
 }
 
@@ -173,6 +232,9 @@ FIXTURE_TEARDOWN(arguments)
 	close(self->device);
 	session_close(&self->session);
 	target_kill(&self->target);
+	target_kill(&self->second);
+	close(self->mem_fd);
+	close(self->pagemap_fd);
 }
 
 /* The errno that a call gives, 0 if it succeeds (what it made is closed). */
@@ -216,12 +278,24 @@ TEST_F(arguments, pad_not_zero)
 
 TEST_F(arguments, smaller_size)
 {
-	self->arg.size -= 1;
+	self->arg.size = (variant->first ?: self->arg.size) - 1;
 	EXPECT_EQ(EINVAL, OUTCOME());
-	self->arg.size = 8;
+	self->arg.size = 4;
 	EXPECT_EQ(EINVAL, OUTCOME());
 	self->arg.size = 0;
 	EXPECT_EQ(EINVAL, OUTCOME());
+}
+
+/* A program that was compiled before the structure grew. */
+TEST_F(arguments, first_size)
+{
+	uint32_t size = self->arg.size;
+
+	self->arg.size = variant->first ?: size;
+	memset(self->arg.bytes + self->arg.size, 0xa5, 64);
+	EXPECT_EQ(0, OUTCOME());
+	for (int i = 0; i < 64; i++)
+		EXPECT_EQ(0xa5, self->arg.bytes[self->arg.size + i]);
 }
 
 TEST_F(arguments, larger_size_zero_tail)
@@ -263,9 +337,9 @@ TEST_F(arguments, bad_pointer)
 	ASSERT_EQ(0, munmap(page + PAGE, PAGE));
 	EXPECT_EQ(EFAULT, outcome(self->fd, variant->request, NULL, variant->makes_fd));
 	EXPECT_EQ(EFAULT, outcome(self->fd, variant->request, (void *)-8L, variant->makes_fd));
-	/* Size and flags can be read, the rest cannot. */
-	memcpy(page + PAGE - 8, &self->arg, 8);
-	EXPECT_EQ(EFAULT, outcome(self->fd, variant->request, page + PAGE - 8,
+	/* The size can be read, the rest cannot. */
+	memcpy(page + PAGE - 4, &self->arg, 4);
+	EXPECT_EQ(EFAULT, outcome(self->fd, variant->request, page + PAGE - 4,
 				  variant->makes_fd));
 }
 

@@ -33,14 +33,6 @@ static int exec_target(struct target *t)
 	return 1;
 }
 
-static int proc_open(pid_t pid, const char *name, int flags)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return open(path, flags | O_CLOEXEC);
-}
-
 FIXTURE(attach)
 {
 	struct target target;

@@ -6,7 +6,8 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
-	kinds layout process threads intact hostile module programs
+	kinds layout process threads intact hostile module programs \
+	clients pause targets
 
 # What the second kernel row runs: the loss tests, and one of everything else.
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout)

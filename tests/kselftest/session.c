@@ -29,7 +29,7 @@ int device_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int proc_open(pid_t pid, const char *name, int flags)
+int proc_open(pid_t pid, const char *name, int flags)
 {
 	char path[64];
 	int fd;
@@ -41,7 +41,12 @@ static int proc_open(pid_t pid, const char *name, int flags)
 
 int session_open(struct session *ret, pid_t pid)
 {
-	struct glassram_attach attach = {.size = sizeof(attach), .pid = pid};
+	return session_open_flags(ret, pid, 0);
+}
+
+int session_open_flags(struct session *ret, pid_t pid, uint32_t flags)
+{
+	struct glassram_attach attach = {.size = sizeof(attach), .flags = flags, .pid = pid};
 	int device, err;
 
 	*ret = (struct session){.pid = pid, .fd = -1, .counters_fd = -1};
@@ -175,6 +180,46 @@ int session_advance(struct session *s, uint32_t flags)
 	return read_blocks(s);
 }
 
+int session_add(struct session *s, pid_t pid, struct glassram_target_add *ret)
+{
+	int err = 0;
+
+	*ret = (struct glassram_target_add){
+		.size = sizeof(*ret),
+		.pid = pid,
+		.mem_fd = proc_open(pid, "mem", O_RDWR),
+		.pagemap_fd = proc_open(pid, "pagemap", O_RDONLY),
+		.work = (uintptr_t)s->work,
+		.work_len = SESSION_WORK,
+	};
+	if (ioctl(s->fd, GLASSRAM_TARGET_ADD, ret))
+		err = -errno;
+	close_fd(&ret->mem_fd);
+	close_fd(&ret->pagemap_fd);
+	return err;
+}
+
+int session_drop(struct session *s, uint32_t target)
+{
+	struct glassram_target_drop drop = {.size = sizeof(drop), .target = target};
+
+	return ioctl(s->fd, GLASSRAM_TARGET_DROP, &drop) ? -errno : 0;
+}
+
+int session_pause(struct session *s, bool paused)
+{
+	struct glassram_pause pause = {.size = sizeof(pause), .paused = paused};
+
+	return ioctl(s->fd, GLASSRAM_PAUSE, &pause) ? -errno : 0;
+}
+
+int session_reset(struct session *s)
+{
+	struct glassram_reset reset = {.size = sizeof(reset)};
+
+	return ioctl(s->fd, GLASSRAM_RESET, &reset) ? -errno : 0;
+}
+
 const struct page_region *session_ranges(const struct session *s)
 {
 	return (const struct page_region *)((char *)s->work + GLASSRAM_WORK_RANGES);
@@ -186,9 +231,9 @@ uint32_t session_slot(struct session *s, uint64_t address)
 	uint64_t start = address - address % length;
 	uint32_t i = s->last_block;
 
-	if (i >= s->nr_blocks || s->blocks[i].start != start) {
+	if (i >= s->nr_blocks || s->blocks[i].start != start || s->blocks[i].target != s->target) {
 		for (i = 0; i < s->nr_blocks; i++)
-			if (s->blocks[i].start == start)
+			if (s->blocks[i].start == start && s->blocks[i].target == s->target)
 				break;
 		if (i == s->nr_blocks)
 			return GLASSRAM_NO_SLOT;

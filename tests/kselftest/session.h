@@ -45,6 +45,7 @@ struct session {
 	struct glassram_block *blocks;
 	uint32_t nr_blocks;
 	uint32_t last_block; /* the block found last: most look-ups repeat it */
+	uint32_t target; /* whose addresses are looked up; 0 unless a test sets it */
 };
 
 /**
@@ -65,6 +66,24 @@ int device_open(void);
  * Return: 0 or -errno of the call that failed.
  */
 int session_open(struct session *ret, pid_t pid);
+
+/* session_open_flags() - as session_open(), with GLASSRAM_ATTACH_* */
+int session_open_flags(struct session *ret, pid_t pid, uint32_t flags);
+
+/**
+ * session_add() - TARGET_ADD
+ * @s: an open session
+ * @pid: the process
+ * @ret: outcome
+ *
+ * Return: 0 or -errno.
+ */
+int session_add(struct session *s, pid_t pid, struct glassram_target_add *ret);
+
+/* session_drop(), session_pause(), session_reset() - one ioctl each. Return: 0 or -errno. */
+int session_drop(struct session *s, uint32_t target);
+int session_pause(struct session *s, bool paused);
+int session_reset(struct session *s);
 
 /* session_close() - stop watching and release everything */
 void session_close(struct session *s);
@@ -89,7 +108,7 @@ const struct page_region *session_ranges(const struct session *s);
  */
 int session_import(struct session *s);
 
-/* session_slot() - slot of an address, or GLASSRAM_NO_SLOT */
+/* session_slot() - slot of an address of the current target, or GLASSRAM_NO_SLOT */
 uint32_t session_slot(struct session *s, uint64_t address);
 
 /* session_address() - address of a slot; 0 for a slot that was not given out */
@@ -155,6 +174,9 @@ long scan_written(int pagemap_fd, uint64_t start, uint64_t end, uint8_t *ret_wri
 
 /* proc_status_kb() - a kB field of /proc/PID/status, such as "VmPTE"; -1 if absent */
 long proc_status_kb(pid_t pid, const char *field);
+
+/* proc_open() - open a file of /proc/PID. Return: a file descriptor or -errno. */
+int proc_open(pid_t pid, const char *name, int flags);
 
 /* proc_uffd_mappings() - mappings with the VmFlag "uw" in /proc/PID/smaps; -1 on failure */
 int proc_uffd_mappings(pid_t pid);

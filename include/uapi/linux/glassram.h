@@ -608,8 +608,8 @@ struct glassram_reset {
  *
  * Errors: as for ATTACH; EPERM also: not the owner, or a client of the session
  * is another user without CAP_SYS_PTRACE; EEXIST the session watches this
- * address space already (@target is its id); EBUSY another session does; ENOSPC
- * GLASSRAM_MAX_TARGETS.
+ * address space already (@target is its id); EBUSY another session does; EAGAIN
+ * the session is paused; ENOSPC GLASSRAM_MAX_TARGETS.
  */
 struct glassram_target_add {
 	__u32 size;

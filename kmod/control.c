@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls that change a session: OPTIONS, PAUSE, RESET, TARGET_ADD,
+ * TARGET_DROP. All run under the session's lock, and only for its owner;
+ * everybody may read OPTIONS.
+ */
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+
+#include "args.h"
+#include "policy.h"
+#include "session.h"
+#include "target.h"
+
+static long options(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
+	struct glassram_options args;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS)
+		return -EINVAL;
+	if (args.flags & GLASSRAM_OPTION_FOLLOW ? args.follow > 1 : args.follow)
+		return -EINVAL;
+	if (args.flags & GLASSRAM_OPTION_RATE &&
+	    (!args.rate_hz || args.rate_hz > GLASSRAM_RATE_MAX))
+		return -EINVAL;
+	if (args.flags && !glassram_client_owns(client))
+		return -EPERM;
+	if (args.flags & GLASSRAM_OPTION_POLICY) {
+		if (strnlen(args.policy, sizeof(args.policy)) == sizeof(args.policy))
+			return -EINVAL;
+		if (*args.policy && !glassram_policy_supported())
+			return -EOPNOTSUPP;
+		ret = glassram_policy_bind(session, args.policy);
+		if (ret)
+			return ret;
+	}
+	if (args.flags & GLASSRAM_OPTION_RATE) {
+		WRITE_ONCE(session->rate_hz, args.rate_hz);
+		WRITE_ONCE(session->next_tick, ktime_get());
+	}
+	if (args.flags & GLASSRAM_OPTION_FOLLOW)
+		WRITE_ONCE(session->follow, args.follow);
+	args.flags = 0;
+	args.rate_hz = session->rate_hz;
+	args.follow = session->follow;
+	glassram_policy_name(session, args.policy);
+	return glassram_args_put(user, &args, sizeof(args));
+}
+
+/* Take all targets from the hook, then drop their protection. */
+static void pause_targets(struct glassram_session *session)
+{
+	struct glassram_mm *target;
+
+	glassram_for_each_target(target, session)
+		glassram_fault_pause(target);
+	synchronize_rcu();
+	glassram_for_each_target(target, session)
+		glassram_target_disarm(target);
+}
+
+static long pause_session(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
+	struct glassram_pause args;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad || args.paused > 1)
+		return -EINVAL;
+	if (!glassram_client_owns(client))
+		return -EPERM;
+	if (session->state != GLASSRAM_STATE_LIVE)
+		return session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
+	if (args.paused == session->paused)
+		return 0;
+	WRITE_ONCE(session->paused, args.paused);
+	if (args.paused)
+		pause_targets(session);
+	glassram_session_update_control(session);
+	return 0;
+}
+
+static long reset(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
+	struct glassram_totals totals;
+	struct glassram_reset args;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags)
+		return -EINVAL;
+	if (!glassram_client_owns(client))
+		return -EPERM;
+	/* Hits that wait for their slot happened before. */
+	glassram_deferred_replay(session);
+	glassram_slots_reset(&session->slots);
+	glassram_threads_reset(&session->threads);
+	memset(&session->totals_base, 0, sizeof(session->totals_base));
+	glassram_tables_totals(session, &totals);
+	session->totals_base = totals;
+	session->unexplained = 0;
+	session->armed = 0;
+	session->advance_ns = 0;
+	glassram_session_update_control(session);
+	return 0;
+}
+
+/* Every client sees every target: see may_join(). */
+static bool clients_may_see_more(struct glassram_session *session)
+{
+	struct glassram_client *client;
+	bool may = true;
+
+	spin_lock(&session->clients_lock);
+	list_for_each_entry(client, &session->clients, link)
+		may &= client->privileged || uid_eq(client->uid, current_euid());
+	spin_unlock(&session->clients_lock);
+	return may;
+}
+
+/* Make a target, and arm what is there. @args: id is filled also for -EEXIST. */
+static int add_target(struct glassram_session *session, struct glassram_target_add *args,
+		      const struct glassram_identity *identity, struct glassram_work *work)
+{
+	struct glassram_mm *target;
+	u64 armed = 0;
+	int ret;
+
+	glassram_for_each_target(target, session) {
+		if (target->mm == identity->mm) {
+			args->target = target->id;
+			return -EEXIST;
+		}
+	}
+	ret = glassram_session_add_target(session, identity, work, &target);
+	if (ret)
+		return ret == -EEXIST ? -EBUSY : ret;
+	args->target = target->id;
+	session->regions_generation++;
+	ret = glassram_protect_scan(target, work, false, &armed);
+	if (!ret) {
+		target->fresh = false;
+		ret = glassram_protect_scan(target, work, true, &armed);
+	}
+	if (ret) {
+		glassram_session_drop_target(session, target);
+		return ret;
+	}
+	session->armed += armed;
+	args->late_ns = target->late_ns;
+	args->late_run_ns = target->late_run_ns;
+	return 0;
+}
+
+static long target_add(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
+	struct glassram_target_add args;
+	struct glassram_identity identity;
+	struct glassram_work work;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	ret = glassram_work_init(&work, args.work, args.work_len);
+	if (ret)
+		return ret;
+	if (!glassram_client_owns(client) || !clients_may_see_more(session))
+		return -EPERM;
+	if (session->state != GLASSRAM_STATE_LIVE)
+		return session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
+	if (session->paused)
+		return -EAGAIN;
+	ret = glassram_identify(args.pid, args.mem_fd, args.pagemap_fd, &identity);
+	if (ret)
+		return ret;
+	ret = add_target(session, &args, &identity, &work);
+	glassram_identity_put(&identity);
+	if (ret == -EXDEV)
+		glassram_session_fail(session);
+	if (!ret || ret == -EEXIST)
+		ret = glassram_args_put(user, &args, sizeof(args)) ?: ret;
+	return ret;
+}
+
+static long target_drop(struct glassram_client *client, void __user *user)
+{
+	struct glassram_session *session = client->session;
+	struct glassram_target_drop args;
+	struct glassram_mm *target;
+	long ret;
+
+	ret = glassram_args_get(user, &args, sizeof(args));
+	if (ret < 0)
+		return ret;
+	if (args.flags || args.pad)
+		return -EINVAL;
+	if (!glassram_client_owns(client))
+		return -EPERM;
+	target = glassram_session_target(session, args.target);
+	if (!target)
+		return -ENOENT;
+	glassram_session_drop_target(session, target);
+	glassram_session_update_control(session);
+	return 0;
+}
+
+/**
+ * glassram_control_ioctl() - the ioctls that change a session
+ * @client: the caller's session fd; the session's lock is held
+ * @nr: number of the ioctl
+ * @arg: user argument
+ * Return: as documented in the UAPI header; -ENOTTY if it is none of these.
+ */
+long glassram_control_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg)
+{
+	switch (nr) {
+	case _IOC_NR(GLASSRAM_OPTIONS):
+		return options(client, arg);
+	case _IOC_NR(GLASSRAM_PAUSE):
+		return pause_session(client, arg);
+	case _IOC_NR(GLASSRAM_RESET):
+		return reset(client, arg);
+	case _IOC_NR(GLASSRAM_TARGET_ADD):
+		return target_add(client, arg);
+	case _IOC_NR(GLASSRAM_TARGET_DROP):
+		return target_drop(client, arg);
+	}
+	return -ENOTTY;
+}

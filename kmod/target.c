@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A target's life: who it is, the way into its address space, its end.
+ *
+ * Its end is seen by an mmu notifier, not by an exec event: a vfork child
+ * shares the address space, and its exec must not end anything.
+ *
+ * Weak spot: dropping a userfaultfd takes the target's mmap_lock, and nothing
+ * can interrupt that; sessions that go away leave it to a worker.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "session.h"
+#include "target.h"
+
+/*
+ * Is @file the open "mem" or "pagemap" file of the address space @mm? Opening
+ * it was the permission check, with everything that security modules and user
+ * namespaces have to say; it is not done again here.
+ */
+static int check_proc_file(const struct file *file, const char *name, const struct mm_struct *mm)
+{
+	if (file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC ||
+	    strcmp(file->f_path.dentry->d_name.name, name) || !S_ISREG(file_inode(file)->i_mode))
+		return -EINVAL;
+	if (file->private_data != mm)
+		return -EPERM;
+	return 0;
+}
+
+/* Fill in the task and its mm. */
+static int find_process(pid_t nr, struct glassram_identity *identity)
+{
+	struct pid *pid = find_get_pid(nr);
+
+	identity->task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (!identity->task)
+		return -ESRCH;
+	identity->mm = get_task_mm(identity->task);
+	if (identity->mm)
+		return 0;
+	return identity->task->flags & PF_KTHREAD ? -EINVAL : -ESRCH;
+}
+
+/**
+ * glassram_identify() - which address space may the caller watch?
+ * @pid: process or thread, in the caller's pid namespace
+ * @mem_fd: the caller's proof that it may
+ * @pagemap_fd: its pagemap file
+ * @ret_identity: filled; glassram_identity_put() it, unless an error is returned
+ *
+ * Return: 0; -EBADF, -ESRCH, -EINVAL, -EPERM as documented for ATTACH.
+ */
+int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd,
+		      struct glassram_identity *ret_identity)
+{
+	struct glassram_identity identity = {};
+	struct file *mem = fget(mem_fd);
+	int ret = -EBADF;
+
+	if (!mem)
+		return ret;
+	identity.pagemap = fget(pagemap_fd);
+	if (!identity.pagemap)
+		goto put_mem;
+	ret = find_process(pid, &identity);
+	if (!ret)
+		ret = check_proc_file(mem, "mem", identity.mm);
+	if (!ret)
+		ret = check_proc_file(identity.pagemap, "pagemap", identity.mm);
+	if (ret)
+		glassram_identity_put(&identity);
+	else
+		*ret_identity = identity;
+put_mem:
+	fput(mem);
+	return ret;
+}
+
+void glassram_identity_put(struct glassram_identity *identity)
+{
+	if (identity->mm)
+		mmput(identity->mm);
+	if (identity->task)
+		put_task_struct(identity->task);
+	if (identity->pagemap)
+		fput(identity->pagemap);
+}
+
+/* The address space is gone, or as good as gone. */
+static void target_ended(struct glassram_mm *target)
+{
+	if (cmpxchg(&target->state, GLASSRAM_STATE_LIVE, GLASSRAM_STATE_ENDED) ==
+	    GLASSRAM_STATE_LIVE)
+		glassram_session_target_ended(target->session, target);
+}
+
+/* Exit, exec, or OOM kill; also called while we unregister. */
+static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	target_ended(container_of(notifier, struct glassram_mm, notifier));
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.release = notifier_release,
+};
+
+/**
+ * glassram_target_alloc() - a target that is not watched yet
+ * @session: its session; does not list it yet
+ * @id: its id
+ * @identity: who it is; references of its own are taken
+ *
+ * Return: the target, glassram_target_free() it; or NULL.
+ */
+struct glassram_mm *glassram_target_alloc(struct glassram_session *session, u32 id,
+					  const struct glassram_identity *identity)
+{
+	struct glassram_mm *target = kzalloc(sizeof(*target), GFP_KERNEL_ACCOUNT);
+
+	if (!target)
+		return NULL;
+	if (glassram_slot_index_init(&target->index, id)) {
+		kfree(target);
+		return NULL;
+	}
+	target->session = session;
+	target->id = id;
+	target->state = GLASSRAM_STATE_LIVE;
+	target->fresh = true;
+	atomic_inc(&session->live);
+	/* Only the structure is held; the address space may die under us. */
+	target->mm = identity->mm;
+	mmgrab(target->mm);
+	target->pagemap = get_file(identity->pagemap);
+	target->tgid = identity->task->tgid;
+	get_task_comm(target->comm, identity->task);
+	return target;
+}
+
+/**
+ * glassram_target_start() - mint, hook, register: all that needs it alive
+ * @target: from glassram_target_alloc(); freed by the caller in any case
+ * @work: the caller's memory
+ *
+ * Return: 0, or an error as documented for ATTACH.
+ */
+int glassram_target_start(struct glassram_mm *target, struct glassram_work *work)
+{
+	u32 registered;
+	int ret;
+
+	ret = glassram_uffd_mint(target, work);
+	if (ret)
+		return ret;
+	target->notifier.ops = &notifier_ops;
+	ret = mmu_notifier_register(&target->notifier, target->mm);
+	if (ret) {
+		target->notifier.ops = NULL;
+		return ret;
+	}
+	ret = glassram_fault_watch(target);
+	if (ret)
+		return ret;
+	return glassram_regions_update(target, work, &registered);
+}
+
+/**
+ * glassram_target_disarm() - drop the userfaultfd, and with it all protection
+ * @target: the target; the hook cannot be inside any more
+ */
+void glassram_target_disarm(struct glassram_mm *target)
+{
+	if (!target->uffd)
+		return;
+	/* At once: fput() would leave it to another worker, or to the way back. */
+	__fput_sync(target->uffd);
+	target->uffd = NULL;
+	/* Equal to that of no mapping, as NULL is. */
+	target->uffd_ctx = target;
+}
+
+/**
+ * glassram_target_resume() - watch a paused target again
+ * @target: the target; alive; the next scan arms it
+ * @work: the caller's memory
+ * Return: as glassram_target_start().
+ */
+int glassram_target_resume(struct glassram_mm *target, struct glassram_work *work)
+{
+	int ret = glassram_uffd_mint(target, work);
+
+	if (!ret)
+		ret = glassram_fault_resume(target);
+	if (ret) {
+		glassram_target_disarm(target);
+		return ret;
+	}
+	WRITE_ONCE(target->stale, true);
+	target->fresh = true;
+	return 0;
+}
+
+/**
+ * glassram_target_free() - free a target, from any point of its life
+ * @target: no longer watched or listed, and a grace period has passed since
+ */
+void glassram_target_free(struct glassram_mm *target)
+{
+	target_ended(target);
+	if (target->notifier.ops)
+		mmu_notifier_unregister(&target->notifier, target->mm);
+	glassram_target_disarm(target);
+	fput(target->pagemap);
+	mmdrop(target->mm);
+	glassram_regions_finish(&target->regions);
+	glassram_slot_index_finish(&target->index);
+	kfree(target);
+}
+
+/**
+ * glassram_target_get() - keep the address space alive for a while
+ * @target: the target
+ * Return: true, and glassram_target_put() is needed; false if it is gone.
+ */
+bool glassram_target_get(struct glassram_mm *target)
+{
+	if (READ_ONCE(target->state) == GLASSRAM_STATE_LIVE && mmget_not_zero(target->mm))
+		return true;
+	target_ended(target);
+	return false;
+}
+
+void glassram_target_put(struct glassram_mm *target)
+{
+	mmput(target->mm);
+}
+
+/**
+ * glassram_target_mark_stale() - the next ADVANCE must look at its mappings
+ * @target: the target
+ *
+ * Called by the hook.
+ */
+void glassram_target_mark_stale(struct glassram_mm *target)
+{
+	if (!READ_ONCE(target->stale))
+		WRITE_ONCE(target->stale, true);
+	glassram_session_mark_stale(target->session, GLASSRAM_STALE_REGIONS);
+}
