@@ -18,7 +18,7 @@ install_kernel()
 	# The vmlinux beside it holds nothing but the BTF that a module's own BTF refers to.
 	(cd "$tree" && find . -path ./Documentation -prune -o -path ./tools -prune -o \
 		\( -name 'Makefile*' -o -name 'Kconfig*' -o -name 'Kbuild*' \) -type f -print0 &&
-		find Module.symvers .config include arch/x86/include arch/x86/kernel/module.lds \
+		find Module.symvers .config include arch/x86/include \
 			scripts tools/objtool/objtool tools/bpf/resolve_btfids/resolve_btfids \
 			\( -type f -o -type l \) ! -name '*.o' ! -name '.*.cmd' -print0) 2>/dev/null |
 		tar -C "$tree" --null -T - -cf - | tar -C "$headers" -xf - || die "cannot copy the headers of $release"
@@ -47,7 +47,7 @@ build_kernel()
 		die "kernel $row was not built (log: $work/log)"
 	install_kernel "$work/src"
 	release=$(cat "$work/src/include/config/kernel.release")
-	rm -rf "$work"
+	[ -n "${LAB_KEEP:-}" ] || rm -rf "$work"
 	stamp "kernel-$row-$key" "$release"
 }
 
