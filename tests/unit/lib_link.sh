@@ -25,7 +25,7 @@ cat >"$dir/program.c" <<'PROGRAM'
 
 int main(void)
 {
-	struct glassram_attach_settings settings = { sizeof(settings), 0, NULL };
+	struct glassram_attach_settings settings = { sizeof(settings), 0, NULL, true };
 	struct glassram_session *session;
 
 	if (glassram_attach(-1, &settings, &session) == GLASSRAM_OK)

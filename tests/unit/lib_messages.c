@@ -108,7 +108,7 @@ static void test_attach(void)
 	} cases[] = {
 		{ ESRCH, GLASSRAM_ERR_NO_PROCESS, "glassctl list" },
 		{ EPERM, GLASSRAM_ERR_ENDED, "try again" },
-		{ EBUSY, GLASSRAM_ERR_BUSY, "one client at a time" },
+		{ EBUSY, GLASSRAM_ERR_BUSY, "in another session: join that one" },
 		{ EOPNOTSUPP, GLASSRAM_ERR_KERNEL_TOO_OLD, "CONFIG_PTE_MARKER_UFFD_WP" },
 		{ ENODEV, GLASSRAM_ERR_UFFD, "CONFIG_USERFAULTFD" },
 		{ EXDEV, GLASSRAM_ERR_UFFD, "were changed" },
@@ -123,6 +123,12 @@ static void test_attach(void)
 			  strerror(cases[i].err));
 	tap_check(gr_explain_session(ESRCH, 7, "STATS") == GLASSRAM_ERR_ENDED &&
 		  says("attach again"), "a session whose target is gone");
+	tap_check(gr_explain_session(EPERM, 7, "PAUSE") == GLASSRAM_ERR_NOT_OWNER &&
+		  says("PAUSE is for the client that owns the session of process 7") &&
+		  is_one_line(), "a session call that only the owner may make");
+	tap_check(gr_explain_join(7) == GLASSRAM_ERR_PERMISSION && says("another user") &&
+		  says("as that user or root") && is_one_line(),
+		  "a session that may not be joined");
 	tap_check(gr_explain_session(EINTR, 7, "ADVANCE") == GLASSRAM_ERR_INTERRUPTED &&
 		  says("call again"), "a session call that a signal interrupted");
 	tap_check(gr_explain_session(EIO, 7, "STATS") == GLASSRAM_ERR_SYSTEM &&
@@ -148,6 +154,8 @@ static void test_arguments(void)
 	glassram_columns_finish(&(struct glassram_columns){ 0 });
 	glassram_layout_finish(&(struct glassram_layout){ 0 });
 	glassram_policy_unload(NULL);
+	glassram_events_close(NULL);
+	glassram_follow_stop(NULL);
 	tap_check(true, "nothing can be released");
 }
 

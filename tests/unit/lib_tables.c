@@ -85,6 +85,55 @@ static void test_layout(void)
 		  !glassram_layout_address(&layout, 0), "an empty layout");
 }
 
+/* Two targets with the same addresses, one that was dropped, and a hole in the ids. */
+static void test_targets(void)
+{
+	static struct glassram_region family[] = {
+		{ .start = 0x1000, .end = 0x3000 },
+		{ .start = 0x1000, .end = 0x2000, .target = 3 },
+		{ .start = 0x8000, .end = 0x9000, .target = 3 },
+	};
+	static struct glassram_block mixed[] = {
+		{ .start = BLOCK_BYTES, .target = 3 },
+		{ .start = 0, .target = GLASSRAM_TARGET_NONE },
+		{ .start = 0, .target = 0 },
+		{ .start = 0, .target = 3 },
+	};
+	static uint32_t sorted[] = { 2, 3, 0, 1 };
+	struct glassram_layout layout = {
+		.regions = family, .nr_regions = 3, .blocks = mixed, .nr_blocks = 4,
+	};
+
+	tap_check(glassram_layout_region(&layout, 0x1000) == &family[0] &&
+		  glassram_layout_region_of(&layout, 3, 0x1000) == &family[1],
+		  "one address is in a region of each target");
+	tap_check(glassram_layout_region(&layout, 0x2000) == &family[0] &&
+		  !glassram_layout_region_of(&layout, 3, 0x2000), "or in that of one only");
+	tap_check(glassram_layout_region_of(&layout, 3, 0x8fff) == &family[2] &&
+		  !glassram_layout_region(&layout, 0x8fff), "or of the other");
+	tap_check(!glassram_layout_region_of(&layout, 1, 0x1000) &&
+		  !glassram_layout_region_of(&layout, 4, 0x8000), "a target that is not there");
+	for (int i = 0; i < 2; i++) {
+		const char *how = i ? "sorted" : "unsorted";
+
+		tap_check(glassram_layout_slot(&layout, 4096) == 2 * 1024 + 1 &&
+			  glassram_layout_slot_of(&layout, 3, 4096) == 3 * 1024 + 1,
+			  "an address has a slot in each target, %s", how);
+		tap_check(glassram_layout_slot(&layout, BLOCK_BYTES) == GLASSRAM_NO_SLOT &&
+			  glassram_layout_slot_of(&layout, 3, BLOCK_BYTES) == 0,
+			  "or in one only, %s", how);
+		tap_check(glassram_layout_slot_of(&layout, GLASSRAM_TARGET_NONE, 0) ==
+			  GLASSRAM_NO_SLOT, "none in a target that was dropped, %s", how);
+		layout.by_address = sorted;
+	}
+	tap_check(glassram_layout_target(&layout, 0) == 3 &&
+		  glassram_layout_target(&layout, 2 * 1024) == 0, "the target of a slot");
+	tap_check(glassram_layout_target(&layout, 1024) == GLASSRAM_TARGET_NONE &&
+		  !glassram_layout_address(&layout, 1024 + 1) &&
+		  glassram_layout_target(&layout, 4096) == GLASSRAM_TARGET_NONE,
+		  "a slot that nobody has");
+}
+
 /*
  * A control page that is written in the very middle of being read: its second
  * half lies on a page that may not be read yet, and the fault is where the
@@ -145,6 +194,7 @@ static void test_control(void)
 int main(void)
 {
 	test_layout();
+	test_targets();
 	test_control();
 	return tap_end();
 }

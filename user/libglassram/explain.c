@@ -136,7 +136,7 @@ enum glassram_error gr_explain_attach(int err, pid_t pid)
 		if (!gr_read_file("/proc/sys/kernel/ftrace_enabled", enabled, sizeof(enabled)) &&
 		    enabled[0] == '0')
 			return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, "the kernel's function tracer is switched off, and the module counts with it: `sudo sysctl kernel.ftrace_enabled=1`");
-		return gr_fail(GLASSRAM_ERR_BUSY, "process %d is watched already, and one client at a time may: close the other glassview or glassctl first",
+		return gr_fail(GLASSRAM_ERR_BUSY, "process %d is watched already, in another session: join that one (glassctl and glassview do), or close it first",
 			       pid);
 	case EOPNOTSUPP:
 		return gr_fail(GLASSRAM_ERR_KERNEL_TOO_OLD, "this kernel has no asynchronous write-protection (UFFD_FEATURE_WP_ASYNC): use a kernel of 6.12 or later built with CONFIG_USERFAULTFD and CONFIG_PTE_MARKER_UFFD_WP");
@@ -155,12 +155,21 @@ enum glassram_error gr_explain_attach(int err, pid_t pid)
 	}
 }
 
+enum glassram_error gr_explain_join(pid_t pid)
+{
+	return gr_fail(GLASSRAM_ERR_PERMISSION, "process %d is watched in a session of another user that shows more than this process, or it started another program (exec) this moment: try again, or run as that user or root",
+		       pid);
+}
+
 enum glassram_error gr_explain_session(int err, pid_t pid, const char *call)
 {
 	switch (err) {
 	case ESRCH:
 		return gr_fail(GLASSRAM_ERR_ENDED, "process %d exited or started another program (exec): this session is over; attach again to watch the new program",
 			       pid);
+	case EPERM:
+		return gr_fail(GLASSRAM_ERR_NOT_OWNER, "%s is for the client that owns the session of process %d, which is another one: use that one, or close it, and this one follows",
+			       call, pid);
 	case EINTR:
 		return gr_fail(GLASSRAM_ERR_INTERRUPTED, "%s on process %d was interrupted by a signal: call again",
 			       call, pid);

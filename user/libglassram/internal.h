@@ -31,6 +31,7 @@ enum glassram_error gr_fail_errno(int err, const char *format, ...)
 /* explain.c: from an errno value to cause and cure. All return an error. */
 enum glassram_error gr_explain_device(int err, const char *release);
 enum glassram_error gr_explain_attach(int err, pid_t pid);
+enum glassram_error gr_explain_join(pid_t pid);
 enum glassram_error gr_explain_session(int err, pid_t pid, const char *call);
 
 /**
@@ -52,6 +53,33 @@ struct gr_ptrace_facts {
 };
 
 enum glassram_error gr_explain_ptrace(const struct gr_ptrace_facts *facts);
+
+/* target.c */
+/**
+ * struct gr_target_files - what proves the right to watch a process
+ * @mem: its /proc/PID/mem
+ * @pagemap: its /proc/PID/pagemap
+ */
+struct gr_target_files {
+	int mem;
+	int pagemap;
+};
+
+/* Whether @pid can be a target at all. */
+enum glassram_error gr_target_check(pid_t pid);
+enum glassram_error gr_target_open(pid_t pid, struct gr_target_files *ret_files);
+void gr_target_close(struct gr_target_files *files);
+/* @work: a work area that nobody else uses at the moment. */
+enum glassram_error gr_target_add(struct glassram_session *session, pid_t pid,
+				  const struct gr_target_files *files, void *work,
+				  size_t work_len, struct glassram_added *ret_added);
+/* stream.c: from the module's records, whatever their length, to ours. Return: their number. */
+size_t gr_events_take(const char *buffer, size_t bytes, struct glassram_event *events, size_t nr);
+
+/* session.c: switch the session's option to follow forks. */
+enum glassram_error gr_set_follow(struct glassram_session *session, bool follow);
+/* target.c: a work area, for munmap(). Return: NULL with the message set. */
+void *gr_work_create(size_t length);
 
 /**
  * struct gr_proc_stat - the fields of /proc/PID/stat that matter here

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
 /*
  * Which addresses the slots stand for: the region and block tables of one
- * moment, and the three look-ups in them.
+ * moment, and the look-ups in them.
  *
- * Weak spot: the two tables are read by two calls, and the target may map
- * something in between. Blocks keep their place for the life of a session, so
- * what is found is right, and what is new may be missing until the next read.
+ * Weak spot: the two tables are read by two calls, and a target may map
+ * something, or be dropped, in between. Blocks keep their place as long as their
+ * target is not dropped, so what is found is right, and what is new may be
+ * missing until the next read.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -77,13 +78,21 @@ static int read_blocks(struct glassram_session *session, struct glassram_layout 
 	return err;
 }
 
+/* As an ordering of (target, address). */
+static int compare(uint32_t target_a, uint64_t a, uint32_t target_b, uint64_t b)
+{
+	if (target_a != target_b)
+		return target_a < target_b ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
 static int by_start(const void *a, const void *b, void *blocks_ptr)
 {
 	const struct glassram_block *blocks = blocks_ptr;
-	uint64_t x = blocks[*(const uint32_t *)a].start;
-	uint64_t y = blocks[*(const uint32_t *)b].start;
+	const struct glassram_block *x = &blocks[*(const uint32_t *)a];
+	const struct glassram_block *y = &blocks[*(const uint32_t *)b];
 
-	return x < y ? -1 : x > y;
+	return compare(x->target, x->start, y->target, y->start);
 }
 
 static int index_blocks(struct glassram_layout *layout)
@@ -134,8 +143,8 @@ void glassram_layout_finish(struct glassram_layout *layout)
 	*layout = (struct glassram_layout){ 0 };
 }
 
-const struct glassram_region *glassram_layout_region(const struct glassram_layout *layout,
-						     uint64_t address)
+const struct glassram_region *glassram_layout_region_of(const struct glassram_layout *layout,
+							uint32_t target, uint64_t address)
 {
 	uint32_t low = 0, high = layout->nr_regions;
 
@@ -143,9 +152,9 @@ const struct glassram_region *glassram_layout_region(const struct glassram_layou
 		uint32_t middle = low + (high - low) / 2;
 		const struct glassram_region *region = &layout->regions[middle];
 
-		if (address < region->start)
+		if (compare(target, address, region->target, region->start) < 0)
 			high = middle;
-		else if (address >= region->end)
+		else if (compare(target, address, region->target, region->end) >= 0)
 			low = middle + 1;
 		else
 			return region;
@@ -153,14 +162,33 @@ const struct glassram_region *glassram_layout_region(const struct glassram_layou
 	return NULL;
 }
 
-uint64_t glassram_layout_address(const struct glassram_layout *layout, uint32_t slot)
+const struct glassram_region *glassram_layout_region(const struct glassram_layout *layout,
+						     uint64_t address)
+{
+	return glassram_layout_region_of(layout, 0, address);
+}
+
+static const struct glassram_block *block_of(const struct glassram_layout *layout, uint32_t slot)
 {
 	uint32_t block = slot / GLASSRAM_BLOCK_SLOTS;
 
-	if (block >= layout->nr_blocks)
-		return 0;
-	return layout->blocks[block].start +
-	       ((uint64_t)(slot % GLASSRAM_BLOCK_SLOTS) << PAGE_SHIFT);
+	if (block >= layout->nr_blocks || layout->blocks[block].target == GLASSRAM_TARGET_NONE)
+		return NULL;
+	return &layout->blocks[block];
+}
+
+uint64_t glassram_layout_address(const struct glassram_layout *layout, uint32_t slot)
+{
+	const struct glassram_block *block = block_of(layout, slot);
+
+	return block ? block->start + ((uint64_t)(slot % GLASSRAM_BLOCK_SLOTS) << PAGE_SHIFT) : 0;
+}
+
+uint32_t glassram_layout_target(const struct glassram_layout *layout, uint32_t slot)
+{
+	const struct glassram_block *block = block_of(layout, slot);
+
+	return block ? block->target : GLASSRAM_TARGET_NONE;
 }
 
 static uint32_t slot_in_block(const struct glassram_layout *layout, uint32_t block,
@@ -170,27 +198,44 @@ static uint32_t slot_in_block(const struct glassram_layout *layout, uint32_t blo
 	       (uint32_t)((address - layout->blocks[block].start) >> PAGE_SHIFT);
 }
 
-uint32_t glassram_layout_slot(const struct glassram_layout *layout, uint64_t address)
+static uint32_t search_unsorted(const struct glassram_layout *layout, uint32_t target,
+				uint64_t address)
+{
+	uint64_t start = address & ~(BLOCK_BYTES - 1);
+
+	for (uint32_t i = 0; i < layout->nr_blocks; i++)
+		if (layout->blocks[i].target == target && layout->blocks[i].start == start)
+			return slot_in_block(layout, i, address);
+	return GLASSRAM_NO_SLOT;
+}
+
+uint32_t glassram_layout_slot_of(const struct glassram_layout *layout, uint32_t target,
+				 uint64_t address)
 {
 	uint64_t start = address & ~(BLOCK_BYTES - 1);
 	uint32_t low = 0, high = layout->nr_blocks;
 
-	if (!layout->by_address) {
-		for (uint32_t i = 0; i < layout->nr_blocks; i++)
-			if (layout->blocks[i].start == start)
-				return slot_in_block(layout, i, address);
+	if (target == GLASSRAM_TARGET_NONE)
 		return GLASSRAM_NO_SLOT;
-	}
+	if (!layout->by_address)
+		return search_unsorted(layout, target, address);
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		uint32_t block = layout->by_address[middle];
+		int order = compare(target, start, layout->blocks[block].target,
+				    layout->blocks[block].start);
 
-		if (start < layout->blocks[block].start)
-			high = middle;
-		else if (start > layout->blocks[block].start)
-			low = middle + 1;
-		else
+		if (!order)
 			return slot_in_block(layout, block, address);
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
 	return GLASSRAM_NO_SLOT;
+}
+
+uint32_t glassram_layout_slot(const struct glassram_layout *layout, uint64_t address)
+{
+	return glassram_layout_slot_of(layout, 0, address);
 }

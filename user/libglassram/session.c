@@ -4,14 +4,15 @@
  *
  * Apart from the work area, which only ADVANCE touches, a session does not
  * change after attach; that is why one thread may advance while another reads.
- * Weak spot: the target is named by pid up to the moment its mem file is open;
- * a pid reused in that instant is watched instead, if the caller may.
+ * Weak spot: a client that waits for an epoch looks for a change of owner only
+ * ten times a second.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -29,19 +30,6 @@
  * took 25 to 34 ms in an emulated machine, without an order among them.
  */
 #define WORK_LEN (1024U * 1024)
-
-/* Written by us, so that no page of it is a hole that ADVANCE must fill. */
-static void *work_create(size_t length)
-{
-	void *work = mmap(NULL, length, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (work == MAP_FAILED)
-		return NULL;
-	/* a child of the caller has no use for it, and fork gets no copy-on-write */
-	madvise(work, length, MADV_DONTFORK);
-	return work;
-}
 
 static enum glassram_error device_open(int *ret_fd)
 {
@@ -75,58 +63,6 @@ enum glassram_error glassram_query(struct glassram_query *ret_query)
 	if (err)
 		return gr_fail_errno(err, "QUERY on " GR_DEVICE " failed");
 	*ret_query = query;
-	return GLASSRAM_OK;
-}
-
-static int read_ptrace_scope(void)
-{
-	char text[16];
-
-	if (gr_read_file("/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text)))
-		return -1;
-	return atoi(text);
-}
-
-/* Why /proc/PID/mem could not be opened, with everything that decides it. */
-static enum glassram_error refuse_target(int err, pid_t pid, const char *comm)
-{
-	struct gr_ptrace_facts facts = { .pid = pid, .own_uid = geteuid() };
-	char path[32];
-	struct stat st;
-
-	if (err != EACCES && err != EPERM)
-		return gr_explain_attach(err, pid);
-	snprintf(facts.comm, sizeof(facts.comm), "%s", comm);
-	snprintf(path, sizeof(path), "/proc/%d", pid);
-	facts.uid = stat(path, &st) ? facts.own_uid : st.st_uid;
-	facts.may_ptrace = gr_has_capability(CAP_SYS_PTRACE);
-	facts.ptrace_scope = read_ptrace_scope();
-	return gr_explain_ptrace(&facts);
-}
-
-static enum glassram_error target_open(pid_t pid, const char *file, int *ret_fd)
-{
-	struct gr_proc_stat stat;
-	char path[32];
-	int fd, err;
-
-	if (pid <= 0)
-		return gr_fail(GLASSRAM_ERR_INVALID, "%d is not a process id: give a positive number; `glassctl list` shows them",
-			       pid);
-	err = gr_proc_stat(pid, &stat);
-	if (err)
-		return gr_explain_attach(err, pid);
-	if (stat.kthread)
-		return gr_fail(GLASSRAM_ERR_NO_PROCESS, "process %d (%s) is a kernel thread and has no memory of its own: pick a user process, `glassctl list` shows them",
-			       pid, stat.comm);
-	if (stat.dead)
-		return gr_fail(GLASSRAM_ERR_NO_PROCESS, "process %d (%s) has exited already and only waits for its parent: pick a running one, `glassctl list` shows them",
-			       pid, stat.comm);
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return refuse_target(errno, pid, stat.comm);
-	*ret_fd = fd;
 	return GLASSRAM_OK;
 }
 
@@ -201,43 +137,42 @@ static enum glassram_error apply_settings(struct glassram_session *session,
 	return options.flags ? set_options(session, &options) : GLASSRAM_OK;
 }
 
-static enum glassram_error session_start(struct glassram_session *session)
+static enum glassram_error session_start(struct glassram_session *session, bool shared)
 {
 	struct glassram_attach attach = {
 		.size = sizeof(attach),
+		.flags = shared ? GLASSRAM_ATTACH_SHARED : 0,
 		.pid = session->pid,
-		.mem_fd = -1,
-		.pagemap_fd = -1,
 	};
+	struct gr_target_files files;
 	enum glassram_error error;
-	int device = -1, err;
+	int device = -1;
 
 	error = device_open(&device);
 	if (error)
 		return error;
-	error = target_open(session->pid, "mem", &attach.mem_fd);
+	error = gr_target_check(session->pid);
 	if (error)
 		goto close_device;
-	error = target_open(session->pid, "pagemap", &attach.pagemap_fd);
+	error = gr_target_open(session->pid, &files);
 	if (error)
-		goto close_mem;
+		goto close_device;
 	session->work_len = WORK_LEN;
-	session->work = work_create(session->work_len);
+	session->work = gr_work_create(session->work_len);
 	if (!session->work) {
-		error = gr_fail_errno(ENOMEM, "cannot get a work area of %u KiB", WORK_LEN / 1024);
-		goto close_pagemap;
+		error = GLASSRAM_ERR_NO_MEMORY;
+		goto close_files;
 	}
+	attach.mem_fd = files.mem;
+	attach.pagemap_fd = files.pagemap;
 	attach.work = (uintptr_t)session->work;
 	attach.work_len = session->work_len;
 	session->fd = ioctl(device, GLASSRAM_ATTACH, &attach);
-	if (session->fd < 0) {
-		err = errno;
-		error = gr_explain_attach(err, session->pid);
-	}
-close_pagemap:
-	close(attach.pagemap_fd);
-close_mem:
-	close(attach.mem_fd);
+	if (session->fd < 0)
+		error = errno == EPERM && shared ? gr_explain_join(session->pid) :
+						   gr_explain_attach(errno, session->pid);
+close_files:
+	gr_target_close(&files);
 close_device:
 	close(device);
 	return error;
@@ -261,10 +196,12 @@ enum glassram_error glassram_attach(pid_t pid, const struct glassram_attach_sett
 		return gr_fail_errno(ENOMEM, "cannot start a session");
 	session->fd = -1;
 	session->pid = pid;
-	error = session_start(session);
+	error = session_start(session, wanted.shared);
 	if (error)
 		goto detach;
 	error = apply_settings(session, &wanted);
+	if (error == GLASSRAM_ERR_NOT_OWNER)
+		error = GLASSRAM_OK; /* joined: the owner's settings hold */
 	if (error)
 		goto detach;
 	control = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, session->fd, 0);
@@ -303,11 +240,20 @@ pid_t glassram_session_pid(const struct glassram_session *session)
 	return session->pid;
 }
 
-/*
- * The module writes struct page_region records; callers get (start, end) pairs
- * in the same memory. The pairs are shorter, so that copying upwards never
- * overtakes a record that is still to be read.
- */
+bool glassram_is_owner(struct glassram_session *session)
+{
+	struct glassram_stats stats;
+
+	return !glassram_stats(session, &stats) && stats.owner;
+}
+
+/* The module writes the target's id where <linux/fs.h> has the high categories. */
+#define RANGE_TARGET_SHIFT 32
+
+static_assert(sizeof(struct glassram_range) <= sizeof(struct page_region),
+	      "copying upwards must not overtake a record that is still to be read");
+
+/* The module writes struct page_region records; callers get ranges in the same memory. */
 static size_t compact_ranges(struct glassram_session *session, size_t nr)
 {
 	char *area = (char *)session->work + GLASSRAM_WORK_RANGES;
@@ -322,6 +268,7 @@ static size_t compact_ranges(struct glassram_session *session, size_t nr)
 		memcpy(&record, area + i * sizeof(record), sizeof(record));
 		range.start = record.start;
 		range.end = record.end;
+		range.target = record.categories >> RANGE_TARGET_SHIFT;
 		memcpy(area + i * sizeof(range), &range, sizeof(range));
 	}
 	return nr;
@@ -361,6 +308,43 @@ enum glassram_error glassram_stats(struct glassram_session *session,
 	if (ioctl(session->fd, GLASSRAM_STATS, &stats))
 		return gr_explain_session(errno, session->pid, "STATS");
 	*ret_stats = stats;
+	return GLASSRAM_OK;
+}
+
+/* How often a client that joined looks whether the session became its own. */
+#define OWNER_CHECK_MS 100
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+enum glassram_error glassram_wait(struct glassram_session *session, int timeout_ms,
+				  struct glassram_stats *ret_stats)
+{
+	struct pollfd fd = { .fd = session->fd, .events = POLLIN };
+	int64_t end = now_ms() + timeout_ms, left;
+	struct glassram_stats stats;
+	enum glassram_error error;
+
+	do {
+		left = timeout_ms < 0 ? OWNER_CHECK_MS : end - now_ms();
+		if (left > OWNER_CHECK_MS)
+			left = OWNER_CHECK_MS;
+		fd.revents = 0;
+		if (poll(&fd, 1, left > 0 ? (int)left : 0) < 0)
+			return gr_explain_session(errno, session->pid, "poll");
+		error = glassram_stats(session, &stats);
+		if (error)
+			return error;
+		if (stats.owner || fd.revents)
+			break;
+	} while (timeout_ms < 0 || now_ms() < end);
+	if (ret_stats)
+		*ret_stats = stats;
 	return GLASSRAM_OK;
 }
 
@@ -425,4 +409,29 @@ enum glassram_error glassram_get_options(struct glassram_session *session,
 	if (!error)
 		*ret_options = options;
 	return error;
+}
+
+enum glassram_error glassram_pause(struct glassram_session *session, bool paused)
+{
+	struct glassram_pause pause = { .size = sizeof(pause), .paused = paused };
+
+	if (ioctl(session->fd, GLASSRAM_PAUSE, &pause))
+		return gr_explain_session(errno, session->pid, "PAUSE");
+	return GLASSRAM_OK;
+}
+
+enum glassram_error glassram_reset(struct glassram_session *session)
+{
+	struct glassram_reset reset = { .size = sizeof(reset) };
+
+	if (ioctl(session->fd, GLASSRAM_RESET, &reset))
+		return gr_explain_session(errno, session->pid, "RESET");
+	return GLASSRAM_OK;
+}
+
+enum glassram_error gr_set_follow(struct glassram_session *session, bool follow)
+{
+	struct glassram_options options = { .flags = GLASSRAM_OPTION_FOLLOW, .follow = follow };
+
+	return set_options(session, &options);
 }
