@@ -17,12 +17,18 @@
  * struct glassctl_options - the command line
  * @json: print one JSON document instead of a table
  * @seconds: how long to watch before printing
+ * @bounded: @seconds was given
+ * @follow: follow forks and execs
+ * @mask: names of the events wanted, or NULL
  * @rate_hz: arming ticks a second, 0 for the default
  * @pid: the target, for commands that have one
  */
 struct glassctl_options {
 	bool json;
 	double seconds;
+	bool bounded;
+	bool follow;
+	const char *mask;
 	unsigned int rate_hz;
 	pid_t pid;
 };
@@ -33,5 +39,7 @@ int glassctl_list(const struct glassctl_options *options);
 int glassctl_regions(const struct glassctl_options *options);
 int glassctl_threads(const struct glassctl_options *options);
 int glassctl_stats(const struct glassctl_options *options);
+int glassctl_targets(const struct glassctl_options *options);
+int glassctl_events(const struct glassctl_options *options);
 
 #endif

@@ -3,8 +3,8 @@
  * glassctl: what glassram.ko knows, as tables or JSON, and whether this
  * machine has all it needs.
  *
- * Weak spot: regions, threads and stats watch the target themselves, so they
- * are refused while glassview watches it: a target has one client.
+ * Weak spot: what joins the session of another client shows what came of that
+ * session since it began, which may be long ago.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,12 +33,16 @@ static const struct command {
 	{ "regions", true, glassctl_regions },
 	{ "threads", true, glassctl_threads },
 	{ "stats", true, glassctl_stats },
+	{ "targets", true, glassctl_targets },
+	{ "events", true, glassctl_events },
 };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "rate", required_argument, NULL, 'r' },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "mask", required_argument, NULL, 'm' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -53,13 +57,23 @@ static void print_help(void)
 	     "  regions PID   mappings of a process, and how much was written in each\n"
 	     "  threads PID   threads that were seen writing\n"
 	     "  stats PID     totals of watching it\n"
+	     "  targets PID   the address spaces of its session: more than one with --follow\n"
+	     "  events PID    what happens to it, line by line, until it ends\n"
 	     "\n"
-	     "  -j, --json        print one JSON document\n"
-	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2); Ctrl-C prints sooner\n"
+	     "  -j, --json        print one JSON document; events: one for each line\n"
+	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events: until the target\n"
+	     "                    ends); Ctrl-C prints sooner\n"
 	     "  -r, --rate HZ     arming ticks a second, 1 to 1000 (10)\n"
+	     "  -f, --follow      watch the processes that it starts, too\n"
+	     "  -m, --mask LIST   which events, with commas: fork exec exit thread-start\n"
+	     "                    thread-exit refused layout target target-end pause reset\n"
+	     "                    owner (these without --mask), map unmap remove remap (these\n"
+	     "                    cost the target something at each such call), all; hit (each\n"
+	     "                    counted fault)\n"
 	     "  -h, --help        this text\n"
 	     "  -V, --version     version and compiled-in features\n"
 	     "\n"
+	     "A process that another client watches is shown in that client's session.\n"
 	     "A hit is an epoch (the span between two ticks) in which a page was written. Exit\n"
 	     "status: 0 done, 1 failed or something required is missing, 2 wrong command line.");
 }
@@ -146,7 +160,7 @@ int main(int argc, char **argv)
 	long rate;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:r:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:r:fm:hV", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options.json = true;
@@ -154,11 +168,18 @@ int main(int argc, char **argv)
 		case 's':
 			if (!parse_seconds(optarg, &options.seconds))
 				return usage("--seconds takes 0 to 86400, not", optarg);
+			options.bounded = true;
 			break;
 		case 'r':
 			if (!parse_number(optarg, 1, GLASSRAM_RATE_MAX, &rate))
 				return usage("--rate takes 1 to 1000, not", optarg);
 			options.rate_hz = rate;
+			break;
+		case 'f':
+			options.follow = true;
+			break;
+		case 'm':
+			options.mask = optarg;
 			break;
 		case 'h':
 			print_help();
@@ -176,7 +197,7 @@ int main(int argc, char **argv)
 		return GLASSCTL_DONE;
 	}
 	if (optind == argc) {
-		fputs("glassctl: no command: doctor, list, regions, threads or stats; see `glassctl --help`\n",
+		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets or events; see `glassctl --help`\n",
 		      stderr);
 		return GLASSCTL_USAGE;
 	}

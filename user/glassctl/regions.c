@@ -35,15 +35,18 @@ static struct region_sum *sum_regions(const struct glassram_layout *layout,
 		return NULL;
 	for (uint32_t slot = 0; slot < columns->slots; slot++) {
 		uint32_t stamp = columns->stamp[slot];
+		uint32_t target;
 		uint64_t address;
 		struct region_sum *sum;
 
 		if (stamp == GLASSRAM_STAMP_NO_PAGE)
 			continue;
 		address = glassram_layout_address(layout, slot);
+		target = glassram_layout_target(layout, slot);
 		/* neighbouring slots mostly lie in the same region */
-		if (!region || address < region->start || address >= region->end)
-			region = address ? glassram_layout_region(layout, address) : NULL;
+		if (!region || target != region->target || address < region->start ||
+		    address >= region->end)
+			region = glassram_layout_region_of(layout, target, address);
 		if (!region)
 			continue;
 		sum = &sums[region - layout->regions];
@@ -90,7 +93,8 @@ static json_t *region_json(const struct glassram_layout *layout, uint32_t i,
 	char prot[5];
 
 	prot_text(region->prot, prot);
-	return json_pack("{s:I, s:I, s:s, s:I, s:I, s:i, s:i, s:o, s:b, s:s, s:i, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:i, s:i, s:o, s:b, s:s, s:i, s:I, s:I, s:I}",
+			 "target", (json_int_t)region->target,
 			 "start", (json_int_t)region->start, "end", (json_int_t)region->end,
 			 "prot", prot, "offset", (json_int_t)region->offset,
 			 "inode", (json_int_t)region->inode, "dev_major", region->dev_major,
@@ -104,7 +108,7 @@ static json_t *region_json(const struct glassram_layout *layout, uint32_t i,
 
 static void print_table(const struct glassram_layout *layout, const struct region_sum *sums)
 {
-	struct table *table = table_create(8, "ADDRESS", ">SIZE", "PROT", ">PAGES", ">WRITTEN",
+	struct table *table = table_create(9, ">TARGET", "ADDRESS", ">SIZE", "PROT", ">PAGES", ">WRITTEN",
 					   ">HITS", "STATE", "NAME");
 	char prot[5], size[BYTES_TEXT];
 
@@ -112,6 +116,7 @@ static void print_table(const struct glassram_layout *layout, const struct regio
 		const struct glassram_region *region = &layout->regions[i];
 
 		prot_text(region->prot, prot);
+		table_cell(table, "%u", region->target);
 		table_cell(table, "%llx-%llx", (unsigned long long)region->start,
 			   (unsigned long long)region->end);
 		table_cell(table, "%s", bytes_text(region->end - region->start, size));
@@ -128,19 +133,21 @@ static void print_table(const struct glassram_layout *layout, const struct regio
 }
 
 static void print_json(const struct glassctl_options *options,
-		       const struct glassram_layout *layout, const struct region_sum *sums)
+		       const struct glassram_layout *layout, const struct region_sum *sums,
+		       bool joined)
 {
 	json_t *array = json_array();
 
 	for (uint32_t i = 0; i < layout->nr_regions; i++)
 		json_array_append_new(array, region_json(layout, i, &sums[i]));
-	json_print(json_pack("{s:i, s:f, s:o}", "pid", options->pid,
-			     "seconds", options->seconds, "regions", array));
+	json_print(json_pack("{s:i, s:f, s:b, s:o}", "pid", options->pid, "seconds",
+			     options->seconds, "joined", joined, "regions", array));
 }
 
 int glassctl_regions(const struct glassctl_options *options)
 {
-	struct glassram_session *session = watch(options);
+	bool joined = false;
+	struct glassram_session *session = watch(options, &joined);
 	struct glassram_columns columns = { 0 };
 	struct glassram_layout layout = { 0 };
 	struct region_sum *sums;
@@ -159,13 +166,13 @@ int glassctl_regions(const struct glassctl_options *options)
 		goto finish;
 	}
 	if (options->json)
-		print_json(options, &layout, sums);
+		print_json(options, &layout, sums, joined);
 	else
 		print_table(&layout, sums);
 	free(sums);
 finish:
 	glassram_layout_finish(&layout);
 	glassram_columns_finish(&columns);
-	glassram_detach(session);
+	watch_end(session);
 	return status;
 }

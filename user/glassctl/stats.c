@@ -36,6 +36,9 @@ static const struct field {
 	FIELD(regions, "regions watched"),
 	FIELD(refused, "regions that cannot be watched"),
 	FIELD(threads, "threads seen writing"),
+	FIELD(targets, "address spaces watched"),
+	FIELD(session, "number of the session, for kfuncs"),
+	FIELD(clients, "clients of the session, this one too"),
 };
 
 static uint64_t field_value(const struct glassram_stats *stats, const struct field *field)
@@ -61,15 +64,19 @@ static const char *state_name(uint32_t state)
 		return "ended";
 	case GLASSRAM_STATE_FAILED:
 		return "failed";
+	case GLASSRAM_STATE_PAUSED:
+		return "paused";
 	default:
 		return "unknown";
 	}
 }
 
-static void print_json(const struct glassctl_options *options, const struct glassram_stats *stats)
+static void print_json(const struct glassctl_options *options, const struct glassram_stats *stats,
+		       bool joined)
 {
-	json_t *object = json_pack("{s:i, s:f, s:s}", "pid", options->pid, "seconds",
-				   options->seconds, "state", state_name(stats->state));
+	json_t *object = json_pack("{s:i, s:f, s:s, s:b}", "pid", options->pid, "seconds",
+				   options->seconds, "state", state_name(stats->state),
+				   "joined", joined);
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		json_object_set_new(object, fields[i].name,
@@ -94,7 +101,8 @@ static void print_table(const struct glassram_stats *stats)
 
 int glassctl_stats(const struct glassctl_options *options)
 {
-	struct glassram_session *session = watch(options);
+	bool joined = false;
+	struct glassram_session *session = watch(options, &joined);
 	struct glassram_stats stats;
 	int status = GLASSCTL_DONE;
 
@@ -103,9 +111,9 @@ int glassctl_stats(const struct glassctl_options *options)
 	if (glassram_stats(session, &stats))
 		status = watch_failed();
 	else if (options->json)
-		print_json(options, &stats);
+		print_json(options, &stats, joined);
 	else
 		print_table(&stats);
-	glassram_detach(session);
+	watch_end(session);
 	return status;
 }

@@ -22,17 +22,19 @@ static int by_hits(const void *a, const void *b)
 
 static json_t *thread_json(const struct glassram_thread *thread)
 {
-	return json_pack("{s:i, s:i, s:i, s:o, s:I, s:I, s:i}",
+	return json_pack("{s:i, s:i, s:i, s:I, s:o, s:I, s:I, s:i}",
 			 "slot", thread->slot, "tid", thread->tid, "tgid", thread->tgid,
+			 "target", (json_int_t)thread->target,
 			 "comm", json_text(thread->comm), "start_ns", (json_int_t)thread->start_ns,
 			 "hits", (json_int_t)thread->hits, "last_epoch", thread->last_epoch);
 }
 
 static void print_table(const struct glassram_thread *threads, size_t nr, uint64_t overflow)
 {
-	struct table *table = table_create(4, ">TID", ">HITS", ">LAST EPOCH", "NAME");
+	struct table *table = table_create(5, ">PID", ">TID", ">HITS", ">LAST EPOCH", "NAME");
 
 	for (size_t i = 0; i < nr; i++) {
+		table_cell(table, "%u", threads[i].tgid);
 		table_cell(table, "%u", threads[i].tid);
 		table_cell(table, "%llu", (unsigned long long)threads[i].hits);
 		table_cell(table, "%u", threads[i].last_epoch);
@@ -48,7 +50,8 @@ static void print_table(const struct glassram_thread *threads, size_t nr, uint64
 
 int glassctl_threads(const struct glassctl_options *options)
 {
-	struct glassram_session *session = watch(options);
+	bool joined = false;
+	struct glassram_session *session = watch(options, &joined);
 	struct glassram_thread *threads = NULL;
 	uint64_t overflow = 0;
 	size_t nr = 0;
@@ -67,14 +70,14 @@ int glassctl_threads(const struct glassctl_options *options)
 
 		for (size_t i = 0; i < nr; i++)
 			json_array_append_new(array, thread_json(&threads[i]));
-		json_print(json_pack("{s:i, s:f, s:I, s:o}", "pid", options->pid,
-				     "seconds", options->seconds,
+		json_print(json_pack("{s:i, s:f, s:b, s:I, s:o}", "pid", options->pid,
+				     "seconds", options->seconds, "joined", joined,
 				     "overflow", (json_int_t)overflow, "threads", array));
 	} else {
 		print_table(threads, nr, overflow);
 	}
 	free(threads);
 detach:
-	glassram_detach(session);
+	watch_end(session);
 	return status;
 }
