@@ -59,12 +59,17 @@ void main()
 
 	uvec2 old = texelFetch(before, ivec2(cell), 0).rg;
 	float rate = uintBitsToFloat(old.g);
+	uint growth = hits - old.r;
+
+	/* HITS wraps, so growth does not; but counters can be set to zero. */
+	if (growth > 0x7fffffffu)
+		growth = hits;
 
 	if (fresh)
 		state = uvec2(hits, floatBitsToUint(0.0));
 	else if (elapsed > 0.0)
 		state = uvec2(hits, floatBitsToUint(keep * rate + (1.0 - keep) *
-						    float(hits - old.r) / elapsed));
+						    float(growth) / elapsed));
 	else
 		state = old;
 

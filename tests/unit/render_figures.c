@@ -191,6 +191,88 @@ static void test_new_region(void)
 	free_target(t);
 }
 
+/* All counters set to zero at once: no rate may jump, and counting goes on. */
+static void test_reset(void)
+{
+	struct target *t = make_target();
+
+	t->hits[3] = 1000000;
+	t->stamp[3] = 2;
+	t->view.stats.hits = 1000000;
+	t->threads[0].hits = 1000000;
+	figures_refresh(&t->figures, &t->view, &t->map, 0);
+	t->hits[3] = 0;
+	t->stamp[3] = GLASSRAM_STAMP_UNWRITTEN;
+	t->view.stats.hits = 0;
+	t->threads[0].hits = 0;
+	figures_refresh(&t->figures, &t->view, &t->map, 0.25);
+	tap_check(t->figures.hits.per_second == 0 && !t->figures.nr_top_areas &&
+		  !t->figures.nr_threads, "counters set to zero are no hits (%g/s)",
+		  t->figures.hits.per_second);
+	for (int i = 1; i <= 40; i++) {
+		t->view.epoch++;
+		hit(t, 3, 0);
+		figures_refresh(&t->figures, &t->view, &t->map, 0.25 + i * 0.25);
+	}
+	tap_check(fabs(t->figures.hits.per_second - 4) < 0.1 && t->figures.nr_top_areas == 1 &&
+		  fabs(t->figures.top_areas[0].per_second - 4) < 0.1 &&
+		  fabs(t->figures.threads[0].per_second - 4) < 0.1,
+		  "4 hits/s after it are %.2f", t->figures.hits.per_second);
+	free_target(t);
+}
+
+/* Two processes with the same addresses: each has its own rate and its name. */
+static void test_family(void)
+{
+	struct target *t = make_target();
+	struct glassram_region regions[4];
+	struct glassram_target targets[] = {
+		{ .id = 0, .tgid = 100, .comm = "make" },
+		{ .id = 5, .tgid = 117, .comm = "cc1" },
+	};
+	struct glassram_block blocks[2] = { t->block, t->block };
+
+	memcpy(regions, t->regions, sizeof(t->regions));
+	memcpy(regions + 2, t->regions, sizeof(t->regions));
+	regions[2].target = 5;
+	regions[3].target = 5;
+	blocks[1].target = 5;
+	t->view.layout.regions = regions;
+	t->view.layout.nr_regions = 4;
+	t->view.layout.blocks = blocks;
+	t->view.layout.nr_blocks = 2;
+	t->view.layout.generation++;
+	/* The second block has no counters in this target, but its areas have names. */
+	t->view.targets = targets;
+	t->view.nr_targets = 2;
+	map_update(&t->map, &t->view.layout, 512);
+	figures_refresh(&t->figures, &t->view, &t->map, 0);
+	for (int i = 1; i <= 40; i++) {
+		t->view.epoch++;
+		hit(t, 3, 0);
+		t->view.forks += i == 40;
+		t->view.execs += i == 40;
+		t->view.exits += i == 39;
+		figures_refresh(&t->figures, &t->view, &t->map, i * 0.25);
+	}
+	tap_check(t->map.nr_areas == 4 && t->figures.nr_top_areas == 1 &&
+		  !strcmp(t->figures.top_areas[0].name, "make 100 heap 1.0 MiB"),
+		  "written in one of two heaps: '%s'", t->figures.top_areas[0].name);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const names[] = { "make 100 heap", "make 100 libx.so",
+						     "cc1 117 heap", "cc1 117 libx.so" };
+		char name[64];
+
+		figures_area_name(&t->view, &t->map.areas[i], name, sizeof(name));
+		tap_check(!strcmp(name, names[i]), "area %zu is '%s'", i, name);
+	}
+	tap_check(t->figures.marks[t->figures.nr_history - 1] ==
+		  (FIGURES_MARK_FORK | FIGURES_MARK_EXEC) &&
+		  t->figures.marks[t->figures.nr_history - 2] == FIGURES_MARK_EXIT,
+		  "forks, execs and exits have marks of their own");
+	free_target(t);
+}
+
 int main(void)
 {
 	test_number(0, "0");
@@ -212,5 +294,7 @@ int main(void)
 	test_pages();
 	test_pace();
 	test_new_region();
+	test_reset();
+	test_family();
 	return tap_end();
 }

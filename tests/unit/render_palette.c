@@ -158,6 +158,9 @@ static void test_text(const struct palette_color *table)
 		  contrast(palette_dim, palette_ground));
 	tap_check(contrast(palette_amber, palette_ground) >= 4.5, "warnings: at least 4.5");
 	tap_check(contrast(palette_bar, palette_trough) >= 3, "bars: at least 3");
+	tap_check(contrast(palette_fork, palette_trough) >= 4.5 &&
+		  contrast(palette_exec, palette_trough) >= 4.5 &&
+		  contrast(palette_exit, palette_trough) >= 4.5, "marks: at least 4.5");
 }
 
 static void test_threads(void)

@@ -117,6 +117,29 @@ static void test_pages(struct scene *scene)
 		  "and never like a page that was not written");
 }
 
+/* HITS falls to zero: that is no growth of four billion. */
+static void test_reset(struct scene *scene)
+{
+	uint32_t slot = library_slot(scene) + QUIET_PAGE, colour;
+	double rate = 10 * exp(-3.1) + exp(-3);
+
+	for (int i = 0; i < 60; i++) {
+		source_synthetic_hit(scene->source, slot, 1);
+		scene_tick(scene, 1);
+	}
+	scene->source->reset(scene->source);
+	scene_tick(scene, 1);
+	scene_draw(scene);
+	tap_check(pixel_of_slot(scene, slot) == packed(palette_unwritten),
+		  "after a reset a page is one that was not written");
+	source_synthetic_hit(scene->source, slot, 1);
+	scene_tick(scene, 30);
+	scene_draw(scene);
+	colour = pixel_of_slot(scene, slot);
+	tap_check(far(colour, expected(rate, 3)) < 24, "and written again it shows no more than that: %06x, not %06x",
+		  colour, expected(rate, 3));
+}
+
 static size_t differing(const struct scene *scene, const uint8_t *other)
 {
 	size_t n = 0, pixels = (size_t)scene->target.width * scene->target.height;
@@ -259,6 +282,7 @@ int main(void)
 		tap_check(false, "a scene");
 	} else {
 		test_pages(&scene);
+		test_reset(&scene);
 		test_same(&scene, "1920x1080");
 	}
 	scene_close(&scene);

@@ -64,7 +64,27 @@ struct case_of_overlay {
 	double still;
 	const char *comm;
 	const char *look;
+	bool family;
 };
+
+/* The process attached to and two children, one of them under every area. */
+static struct glassram_target family[] = {
+	{ .id = 0, .state = GLASSRAM_STATE_LIVE, .tgid = 4194303, .comm = "WWWWWWWWWWWWWWW" },
+	{ .id = 1, .state = GLASSRAM_STATE_ENDED, .tgid = 2, .comm = "cc1" },
+	{ .id = 7, .state = GLASSRAM_STATE_LIVE, .tgid = 3, .comm = "as" },
+};
+
+static void add_family(struct source_view *view)
+{
+	view->targets = malloc(sizeof(family));
+	if (!view->targets)
+		return;
+	memcpy(view->targets, family, sizeof(family));
+	view->nr_targets = 3;
+	view->nr_processes = 2;
+	view->paused = true;
+	view->stats.clients = 2;
+}
 
 static void spoil_names(struct source_view *view)
 {
@@ -94,10 +114,15 @@ static void test_overlay(struct text *text, const struct case_of_overlay *c, int
 	source->view.overhead = c->ticks ? 0.1234 : -1;
 	if (spoil)
 		spoil_names(&source->view);
+	if (c->family)
+		add_family(&source->view);
 	map_update(&map, &source->view.layout, (uint32_t)picture.map.width);
 	for (int i = 0; i < c->ticks; i++) {
 		source_synthetic_tick(source);
-		/* Marks of both kinds on the timeline. */
+		/* Marks of all kinds on the timeline. */
+		source->view.forks += c->family && i == 3;
+		source->view.execs += c->family && i == 4;
+		source->view.exits += c->family && i == 9;
 		source->view.nr_target_threads += i == 5;
 		source->view.layout.generation += i == 8;
 		figures_refresh(&figures, &source->view, &map, 100 + i * 0.1);
@@ -134,10 +159,12 @@ static void test_overlay(struct text *text, const struct case_of_overlay *c, int
 int main(void)
 {
 	static const struct case_of_overlay cases[] = {
-		{ "just attached", 1 << 16, 0, false, 0, "python3", "heat" },
-		{ "busy", 1 << 16, 40, false, 0, "WWWWWWWWWWWWWWW", "thread" },
-		{ "quiet", 1 << 18, 15, false, 4, "x", "heat" },
-		{ "ended", 1 << 15, 15, true, 4, "sleep", "age" },
+		{ "just attached", 1 << 16, 0, false, 0, "python3", "heat", false },
+		{ "busy", 1 << 16, 40, false, 0, "WWWWWWWWWWWWWWW", "thread", false },
+		{ "quiet", 1 << 18, 15, false, 4, "x", "heat", false },
+		{ "ended", 1 << 15, 15, true, 4, "sleep", "age", false },
+		{ .name = "family", .slots = 1 << 16, .ticks = 40, .comm = "WWWWWWWWWWWWWWW",
+		  .look = "heat", .family = true },
 	};
 	static const int sizes[][2] = { { 1920, 1080 }, { 1280, 720 }, { 1280, 800 },
 					{ 3840, 2160 }, { 1024, 768 }, { 800, 600 } };

@@ -55,6 +55,7 @@ static void test_good(void)
 	tap_check(!parse("--freeze -- ls -l --frames 0", &o) && o.freeze && o.command &&
 		  !strcmp(o.command[0], "ls") && !strcmp(o.command[2], "--frames") && !o.frames,
 		  "the options of a command are its own");
+	tap_check(!parse("--follow 7", &o) && o.follow && o.pid == 7, "following");
 	tap_check(!parse("-- 42", &o) && !o.pid && !strcmp(o.command[0], "42"),
 		  "a command may look like a pid");
 }
@@ -92,6 +93,8 @@ static void test_bad(void)
 		{ "--synthetic 12", "PID" },
 		{ "--synthetic -- ls", "command" },
 		{ "--synthetic --policy a", "--policy" },
+		{ "--synthetic --follow", "--follow" },
+		{ "--follow=1 7", "--follow takes no value" },
 	};
 	struct options o, before;
 	size_t i;

@@ -104,8 +104,37 @@ static void test_series(void)
 	stats_finish(&stats);
 }
 
+/* Totals that were set to zero in the middle of a run. */
+static void test_reset(void)
+{
+	static const uint64_t hits[] = { 1000, 1500, 20, 120 };
+	const struct renderer_status status = { .renderer = "llvmpipe" };
+	const struct stats_picture picture = { .sink = "headless" };
+	struct source_view view = make_view();
+	char path[] = "/tmp/view_stats.XXXXXX";
+	struct stats stats;
+	json_t *o;
+
+	close(mkstemp(path));
+	stats_init(&stats);
+	for (int i = 0; i < 4; i++) {
+		view.stats.hits = hits[i];
+		stats_frame(&stats, &view, 0, 100 + i);
+	}
+	stats_write(&stats, path, &view, &status, &picture);
+	o = json_load_file(path, 0, NULL);
+	tap_check(json_integer_value(json_object_get(o, "hits")) == 120 &&
+		  fabs(json_real_value(json_object_get(o, "hits_per_s")) - 620.0 / 3) < 0.1,
+		  "a reset: the rate over the run is right: %g",
+		  json_real_value(json_object_get(o, "hits_per_s")));
+	json_decref(o);
+	unlink(path);
+	stats_finish(&stats);
+}
+
 int main(void)
 {
+	test_reset();
 	test_file();
 	test_series();
 	return tap_end();

@@ -55,5 +55,16 @@ enum key keys_read(void)
 	/* An escape with something behind it is an arrow or a function key. */
 	if (keys[0] == 'q' || keys[0] == 'Q' || (keys[0] == '\033' && n == 1))
 		return KEY_QUIT;
-	return keys[0] == ' ' ? KEY_FREEZE : KEY_NONE_YET;
+	switch (keys[0]) {
+	case ' ':
+		return KEY_FREEZE;
+	case 'p':
+	case 'P':
+		return KEY_PAUSE;
+	case 'z':
+	case 'Z':
+		return KEY_RESET;
+	default:
+		return KEY_NONE_YET;
+	}
 }

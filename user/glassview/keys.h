@@ -9,6 +9,8 @@ enum key {
 	KEY_NONE_YET,
 	KEY_QUIT, /* q or escape */
 	KEY_FREEZE, /* space */
+	KEY_PAUSE, /* p */
+	KEY_RESET, /* z */
 };
 
 /**

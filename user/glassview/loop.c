@@ -48,6 +48,7 @@ struct loop {
 
 static void read_events(struct loop *loop)
 {
+	struct source *source = loop->source;
 	struct signalfd_siginfo info;
 
 	if (read(loop->signals, &info, sizeof(info)) != sizeof(info)) {
@@ -65,6 +66,15 @@ static void read_events(struct loop *loop)
 		break;
 	case KEY_FREEZE:
 		loop->freeze = true;
+		break;
+	/* A refusal is told, and the picture goes on. */
+	case KEY_PAUSE:
+		if (source->pause)
+			source->pause(source);
+		break;
+	case KEY_RESET:
+		if (source->reset)
+			source->reset(source);
 		break;
 	case KEY_NONE_YET:
 		break;

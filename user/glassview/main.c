@@ -63,9 +63,16 @@ static int ask(pid_t *ret_pid)
 
 static struct source *open_source(const struct options *options, pid_t pid)
 {
+	const struct source_settings settings = {
+		.pid = pid,
+		.rate_hz = options->rate_hz,
+		.policy = options->policy,
+		.follow = options->follow,
+	};
+
 	if (options->synthetic)
 		return source_synthetic_create(SYNTHETIC_SLOTS);
-	return source_session_create(pid, options->rate_hz, options->policy);
+	return source_session_create(&settings);
 }
 
 /* Watch and show one target. */

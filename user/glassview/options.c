@@ -38,6 +38,7 @@ static const char help[] =
 	"\n"
 	"What and how:\n"
 	"  --rate HZ           arming ticks a second, 1 to 1000 (10)\n"
+	"  --follow            watch the processes that it starts, too, and theirs\n"
 	"  --policy FILE.bpf.o let a BPF policy decide what counts\n"
 	"  --look NAME         what colours mean: heat, thread or age (heat)\n"
 	"  --import RUNG       view, unpack, external or upload (the best that works)\n"
@@ -46,7 +47,10 @@ static const char help[] =
 	"  --probe             print what EGL can do here, and end\n"
 	"  --help, --version\n"
 	"\n"
-	"Keys: q ends, space freezes; so does the signal USR1.\n";
+	"A process that another client watches is shown in that client's session.\n"
+	"\n"
+	"Keys: q ends; space freezes, and so does the signal USR1; p stops counting and\n"
+	"goes on; z sets all counters to zero.\n";
 
 enum {
 	OPTION_HEADLESS = 256,
@@ -60,6 +64,7 @@ enum {
 	OPTION_IMPORT,
 	OPTION_LOOK,
 	OPTION_POLICY,
+	OPTION_FOLLOW,
 	OPTION_SIZE,
 	OPTION_SYNTHETIC,
 	OPTION_PROBE,
@@ -79,6 +84,7 @@ static const struct option long_options[] = {
 	{ "import", required_argument, NULL, OPTION_IMPORT },
 	{ "look", required_argument, NULL, OPTION_LOOK },
 	{ "policy", required_argument, NULL, OPTION_POLICY },
+	{ "follow", no_argument, NULL, OPTION_FOLLOW },
 	{ "size", required_argument, NULL, OPTION_SIZE },
 	{ "synthetic", no_argument, NULL, OPTION_SYNTHETIC },
 	{ "probe", no_argument, NULL, OPTION_PROBE },
@@ -200,6 +206,9 @@ static int apply(struct options *options, int code, const char *value)
 	case OPTION_POLICY:
 		options->policy = value;
 		return 0;
+	case OPTION_FOLLOW:
+		options->follow = true;
+		return 0;
 	case OPTION_SIZE:
 		if (!parse_size(value, &options->width, &options->height))
 			return 0;
@@ -257,6 +266,10 @@ static int check(const struct options *options)
 	}
 	if (options->synthetic && options->policy) {
 		message("--policy needs a process: leave out --synthetic");
+		return -1;
+	}
+	if (options->synthetic && options->follow) {
+		message("--follow needs a process: leave out --synthetic");
 		return -1;
 	}
 	return 0;

@@ -23,6 +23,7 @@
  * @kms_device: "/dev/dri/card0", or NULL for the first that works
  * @stats: JSON file for the figures, or NULL
  * @policy: policy object file, or NULL
+ * @follow: watch the processes that the target starts, too
  * @look: a look of the renderer, or NULL for its default
  * @seconds: end after so long, 0 for never
  * @frames: end after so many pictures, 0 for never
@@ -42,6 +43,7 @@ struct options {
 	const char *kms_device;
 	const char *stats;
 	const char *policy;
+	bool follow;
 	const char *look;
 	double seconds;
 	uint64_t frames;

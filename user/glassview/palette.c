@@ -26,6 +26,9 @@ const struct palette_color palette_dim = { 156, 166, 184, 255 };
 const struct palette_color palette_amber = { 255, 184, 76, 255 };
 const struct palette_color palette_bar = { 104, 152, 232, 255 };
 const struct palette_color palette_trough = { 26, 29, 37, 255 };
+const struct palette_color palette_fork = { 112, 208, 128, 255 };
+const struct palette_color palette_exec = { 92, 214, 226, 255 };
+const struct palette_color palette_exit = { 242, 112, 138, 255 };
 
 /* Stations of the path: lightness is linear between the ends, these give the hue. */
 static const struct {

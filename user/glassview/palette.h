@@ -31,6 +31,10 @@ extern const struct palette_color palette_amber;
 /* Bars, the timeline, and what lies behind them. */
 extern const struct palette_color palette_bar;
 extern const struct palette_color palette_trough;
+/* Marks on the timeline: a process was forked, started another program, ended. */
+extern const struct palette_color palette_fork;
+extern const struct palette_color palette_exec;
+extern const struct palette_color palette_exit;
 
 /* The brightness, 0 to 1, of a page written long ago; a fresh one has 1. */
 #define PALETTE_AGE_FLOOR 0.5

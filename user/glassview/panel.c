@@ -93,12 +93,16 @@ static void group_digits(char *text, size_t size, uint64_t value)
 static void update_text(struct panel *panel, const struct source_view *view,
 			const struct renderer_status *status)
 {
-	char number[40];
+	char number[40], family[32] = "";
 
-	snprintf(panel->title, sizeof(panel->title), "%.15s  pid %d  %u thread%s  %.2f GiB  writes only%s",
-		 view->comm, view->pid, view->nr_target_threads,
+	if (view->nr_targets > 1)
+		snprintf(family, sizeof(family), "  %u process%s", view->nr_processes,
+			 view->nr_processes == 1 ? "" : "es");
+	snprintf(panel->title, sizeof(panel->title), "%.15s  pid %d%s  %u thread%s  %.2f GiB  writes only%s",
+		 view->comm, view->pid, family, view->nr_target_threads,
 		 view->nr_target_threads == 1 ? "" : "s",
-		 view->stats.pages * 4096.0 / (1 << 30), view->ended ? "  (ended)" : "");
+		 view->stats.pages * 4096.0 / (1 << 30),
+		 view->ended ? "  (ended)" : view->paused ? "  PAUSED" : "");
 	group_digits(number, sizeof(number), panel->hits_per_s + 0.5);
 	snprintf(panel->lines[0], sizeof(*panel->lines), "%s hits/s", number);
 	group_digits(number, sizeof(number), view->stats.pages);
@@ -126,7 +130,9 @@ void panel_update(struct panel *panel, const struct source_view *view,
 
 	if (!panel->since || seconds >= INTERVAL) {
 		if (panel->since) {
-			panel->hits_per_s = (view->stats.hits - panel->hits) / seconds;
+			/* a reset makes the total smaller */
+			panel->hits_per_s = view->stats.hits < panel->hits ? 0 :
+					    (view->stats.hits - panel->hits) / seconds;
 			update_threads(panel, view, seconds);
 		}
 		panel->hits = view->stats.hits;

@@ -59,6 +59,9 @@ static void rate_update(struct figures_rate *rate, uint64_t total, double dt)
 {
 	double keep = exp(-dt / FIGURES_TAU);
 
+	/* counters can be set to zero */
+	if (total < rate->total)
+		rate->total = 0;
 	if (rate->primed && dt > 0)
 		rate->per_second = keep * rate->per_second +
 				   (1 - keep) * (double)(total - rate->total) / dt;
@@ -66,7 +69,30 @@ static void rate_update(struct figures_rate *rate, uint64_t total, double dt)
 	rate->primed = true;
 }
 
-/* Carry what is known of areas over to a new map, by their first address. */
+void figures_area_name(const struct source_view *view, const struct map_area *area,
+		       char *ret_name, size_t capacity)
+{
+	for (size_t i = 0; view->nr_targets > 1 && i < view->nr_targets; i++) {
+		const struct glassram_target *target = &view->targets[i];
+
+		if (target->id != area->target)
+			continue;
+		snprintf(ret_name, capacity, "%.*s %u %s", GLASSRAM_COMM_LEN, target->comm,
+			 target->tgid, area->name);
+		return;
+	}
+	snprintf(ret_name, capacity, "%s", area->name);
+}
+
+/* The order of areas: by target, then address. */
+static int compare_area(const struct figures_area *known, const struct map_area *area)
+{
+	if (known->target != area->target)
+		return known->target < area->target ? -1 : 1;
+	return known->start < area->start ? -1 : known->start > area->start;
+}
+
+/* Carry what is known of areas over to a new map. */
 static int follow_map(struct figures *figures, const struct map *map)
 {
 	struct figures_area *areas;
@@ -76,7 +102,7 @@ static int follow_map(struct figures *figures, const struct map *map)
 		bool same = true;
 
 		for (size_t i = 0; i < map->nr_areas && same; i++)
-			same = figures->areas[i].start == map->areas[i].start;
+			same = !compare_area(&figures->areas[i], &map->areas[i]);
 		if (same)
 			return 0;
 	}
@@ -84,10 +110,13 @@ static int follow_map(struct figures *figures, const struct map *map)
 	if (!areas)
 		return -1;
 	for (size_t i = 0; i < map->nr_areas; i++) {
-		while (old < figures->nr_areas && figures->areas[old].start < map->areas[i].start)
+		while (old < figures->nr_areas &&
+		       compare_area(&figures->areas[old], &map->areas[i]) < 0)
 			old++;
-		if (old < figures->nr_areas && figures->areas[old].start == map->areas[i].start)
+		if (old < figures->nr_areas &&
+		    !compare_area(&figures->areas[old], &map->areas[i]))
 			areas[i] = figures->areas[old];
+		areas[i].target = map->areas[i].target;
 		areas[i].start = map->areas[i].start;
 	}
 	free(figures->areas);
@@ -140,6 +169,10 @@ static void count_slots(struct figures *figures, const struct source_view *view,
 		/* The sum wraps as its terms do: only its growth means something. */
 		uint32_t growth = rate->primed ? sums[i] - (uint32_t)rate->total : 0;
 
+		/* So much only seems to grow where the counters were set to zero. */
+		if (growth > INT32_MAX)
+			growth = sums[i], rate->total -= (uint32_t)rate->total;
+
 		rate_update(rate, rate->primed ? rate->total + growth : sums[i], dt);
 	}
 	free(sums);
@@ -163,16 +196,18 @@ static void keep_top(struct figures_row *rows, size_t *nr, double per_second, co
 	rows[place].thread = thread;
 }
 
-static void rank_areas(struct figures *figures, const struct map *map)
+static void rank_areas(struct figures *figures, const struct source_view *view,
+		       const struct map *map)
 {
 	figures->nr_top_areas = 0;
 	for (size_t i = 0; i < figures->nr_areas; i++) {
-		char name[48], size[16];
+		char area[48], name[64], size[16];
 
 		if (figures->areas[i].hits.per_second < 0.05)
 			continue;
 		figures_bytes(map->areas[i].bytes, size, sizeof(size));
-		snprintf(name, sizeof(name), "%s %s", map->areas[i].name, size);
+		figures_area_name(view, &map->areas[i], area, sizeof(area));
+		snprintf(name, sizeof(name), "%s %s", area, size);
 		keep_top(figures->top_areas, &figures->nr_top_areas,
 			 figures->areas[i].hits.per_second, name, 0);
 	}
@@ -248,13 +283,21 @@ int figures_refresh(struct figures *figures, const struct source_view *view,
 		figures->last_hit = now;
 	figures->quiet = now - figures->last_hit;
 	count_slots(figures, view, map, dt);
-	rank_areas(figures, map);
+	rank_areas(figures, view, map);
 	if (rank_threads(figures, view, dt))
 		return -1;
 	if (figures->primed && figures->map_generation != view->layout.generation)
 		marks |= FIGURES_MARK_MAP;
 	if (figures->primed && figures->nr_target_threads != view->nr_target_threads)
 		marks |= FIGURES_MARK_THREADS;
+	if (figures->primed) {
+		marks |= figures->forks != view->forks ? FIGURES_MARK_FORK : 0;
+		marks |= figures->execs != view->execs ? FIGURES_MARK_EXEC : 0;
+		marks |= figures->exits != view->exits ? FIGURES_MARK_EXIT : 0;
+	}
+	figures->forks = view->forks;
+	figures->execs = view->execs;
+	figures->exits = view->exits;
 	figures->map_generation = view->layout.generation;
 	figures->nr_target_threads = view->nr_target_threads;
 	/* A slow renderer refreshes less often: its samples stand for longer. */

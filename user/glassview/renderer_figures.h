@@ -24,6 +24,9 @@
 /* Marks on the timeline. */
 #define FIGURES_MARK_MAP (1U << 0) /* the region table changed */
 #define FIGURES_MARK_THREADS (1U << 1) /* threads came or went */
+#define FIGURES_MARK_FORK (1U << 2) /* a process was forked */
+#define FIGURES_MARK_EXEC (1U << 3) /* a process started another program */
+#define FIGURES_MARK_EXIT (1U << 4) /* a process ended */
 
 /**
  * struct figures_rate - hits a second out of a growing total
@@ -39,18 +42,19 @@ struct figures_rate {
  * @thread: its thread slot, in the table of threads
  */
 struct figures_row {
-	char name[48];
+	char name[64];
 	uint32_t thread;
 	double per_second;
 };
 
 /**
  * struct figures_area - what is known of one area of the map
- * @start: first address, to find it again after a change of the map
+ * @target, @start: to find it again after a change of the map
  * @pages: slots with a page
  * @hits: rate of all its slots
  */
 struct figures_area {
+	uint32_t target;
 	uint64_t start;
 	uint32_t pages;
 	struct figures_rate hits;
@@ -90,6 +94,7 @@ struct figures {
 	size_t nr_history;
 	uint64_t map_generation;
 	uint32_t nr_target_threads;
+	uint64_t forks, execs, exits;
 };
 
 /**
@@ -100,6 +105,13 @@ struct figures {
 int figures_refresh(struct figures *figures, const struct source_view *view,
 		    const struct map *map, double now);
 void figures_finish(struct figures *figures);
+
+/**
+ * figures_area_name() - what to call an area: "heap", and with several targets
+ * "cc1 4711 heap"
+ */
+void figures_area_name(const struct source_view *view, const struct map_area *area,
+		       char *ret_name, size_t capacity);
 
 /**
  * figures_number() - a number in at most five characters: "0.3", "42", "12.4k"

@@ -12,6 +12,8 @@
 /* So many areas are labelled in their place, so many by a line. */
 #define LABELS_INSIDE 6
 #define LABELS_MAX 16
+/* Name of a process and name of an area. */
+#define LABEL_LEN (GLASSRAM_COMM_LEN + 12 + MAP_NAME_LEN)
 /* From so many pixels a cell on, pages are told apart by a seam. */
 #define SEAM_PIXELS 6
 /* A still map needs an explanation after so many seconds. */
@@ -56,15 +58,16 @@ static size_t choose_areas(const struct overlay_input *input, struct candidate *
 }
 
 /* Name and size in at most @width pixels; the size is never cut. */
-static void write_label(struct canvas *canvas, const struct map_area *area, int size, int width,
-			char *ret_string, size_t capacity)
+static void write_label(struct canvas *canvas, const struct overlay_input *input,
+			const struct map_area *area, int width, char *ret_string, size_t capacity)
 {
-	char bytes[16], name[MAP_NAME_LEN + 4];
-	int room;
+	int size = input->picture->base, room;
+	char bytes[16], whole[LABEL_LEN], name[LABEL_LEN + 4];
 
 	figures_bytes(area->bytes, bytes, sizeof(bytes));
 	room = width - text_width(canvas->text, size, bytes) - text_width(canvas->text, size, " ");
-	text_fit(canvas->text, size, area->name, room, name, sizeof(name));
+	figures_area_name(input->view, area, whole, sizeof(whole));
+	text_fit(canvas->text, size, whole, room, name, sizeof(name));
 	snprintf(ret_string, capacity, "%s %s", name, bytes);
 }
 
@@ -106,6 +109,8 @@ static const char *quiet_message(const struct overlay_input *input)
 {
 	if (input->view->ended)
 		return "the target has ended";
+	if (input->view->paused)
+		return "paused: nothing is counted; p goes on";
 	return input->figures->quiet < QUIET_SECONDS ? NULL : "nothing written in 3 s";
 }
 
@@ -186,7 +191,7 @@ void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *inpu
 	const struct layout_picture *p = input->picture;
 	struct candidate chosen[LABELS_MAX];
 	struct layout_label labels[LABELS_MAX];
-	char strings[LABELS_MAX][64];
+	char strings[LABELS_MAX][LABEL_LEN + 24];
 	size_t nr = choose_areas(input, chosen);
 	int pad = p->base / 3;
 	int height = text_ascent(canvas->text, p->base) + text_descent(canvas->text, p->base);
@@ -199,7 +204,7 @@ void overlay_draw_labels(struct canvas *canvas, const struct overlay_input *inpu
 	for (size_t i = 0; i < nr; i++) {
 		double x, y;
 
-		write_label(canvas, chosen[i].area, p->base, gutter.width - 2 * pad, strings[i],
+		write_label(canvas, input, chosen[i].area, gutter.width - 2 * pad, strings[i],
 			    sizeof(strings[i]));
 		map_point(input->map, chosen[i].area->middle, &x, &y);
 		labels[i] = (struct layout_label){

@@ -71,6 +71,7 @@ static int find_areas(struct map *map, const struct glassram_layout *layout,
 
 		if (!i || !same_area(layout, i - 1, i)) {
 			map_area_name(layout->names + region->name, areas[nr].name);
+			areas[nr].target = region->target;
 			areas[nr].start = region->start;
 			nr++;
 		}

@@ -23,7 +23,7 @@
 /**
  * struct map_area - neighbouring regions of one name: what a label names
  * @name: "heap", "libc.so.6", "anon"
- * @start: first address; tells areas apart
+ * @target, @start: of which target, and its first address; tell areas apart
  * @bytes: mapped size of its regions
  * @slots: slots that stand for its addresses
  * @longest: slots of its longest run
@@ -31,6 +31,7 @@
  */
 struct map_area {
 	char name[MAP_NAME_LEN];
+	uint32_t target;
 	uint64_t start;
 	uint64_t bytes;
 	uint32_t slots;

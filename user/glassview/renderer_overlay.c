@@ -24,19 +24,28 @@ static void draw_title(struct canvas *canvas, const struct overlay_input *input)
 	int height = text_ascent(canvas->text, p->large) + text_descent(canvas->text, p->large);
 	int top = box.y + (box.height - height) / 2;
 	int drop = text_ascent(canvas->text, p->large) - text_ascent(canvas->text, p->base);
-	char string[128], fitted[128], bytes[16];
-	int x = box.x;
+	const char *warning = view->ended ? "ended" : view->paused ? "PAUSED" : NULL;
+	char string[128], fitted[128], bytes[16], family[32] = "";
+	int x = box.x, end = box.x + box.width;
 
+	if (warning)
+		end -= text_width(canvas->text, p->base, warning);
+	if (view->nr_targets > 1)
+		snprintf(family, sizeof(family), "  \u00b7  %u process%s", view->nr_processes,
+			 view->nr_processes == 1 ? "" : "es");
 	snprintf(string, sizeof(string), "%.*s", GLASSRAM_COMM_LEN, view->comm);
 	x += canvas_text(canvas, x, top, p->large, CANVAS_LEFT, palette_text, string) + p->gap;
 	figures_bytes(input->figures->pages * 4096, bytes, sizeof(bytes));
-	snprintf(string, sizeof(string), "pid %d  \u00b7  %u thread%s  \u00b7  %s watched  \u00b7  "
-		 "writes only%s", view->pid, view->nr_target_threads,
-		 view->nr_target_threads == 1 ? "" : "s", bytes, view->ended ? "  \u00b7  " : "");
-	text_fit(canvas->text, p->base, string, box.x + box.width - x, fitted, sizeof(fitted));
+	snprintf(string, sizeof(string), "pid %d%s  \u00b7  %u thread%s  \u00b7  %s watched  \u00b7  "
+		 "writes only%s%s", view->pid, family, view->nr_target_threads,
+		 view->nr_target_threads == 1 ? "" : "s", bytes,
+		 view->stats.clients > 1 && !view->stats.owner ?
+			"  \u00b7  another client's session" : "",
+		 warning ? "  \u00b7  " : "");
+	text_fit(canvas->text, p->base, string, end - x, fitted, sizeof(fitted));
 	x += canvas_text(canvas, x, top + drop, p->base, CANVAS_LEFT, palette_dim, fitted);
-	if (view->ended)
-		canvas_text(canvas, x, top + drop, p->base, CANVAS_LEFT, palette_amber, "ended");
+	if (warning)
+		canvas_text(canvas, x, top + drop, p->base, CANVAS_LEFT, palette_amber, warning);
 }
 
 /* A large figure above what it means. */
@@ -147,37 +156,69 @@ static double round_up(double value)
 	return top;
 }
 
-static struct palette_color mark_color(unsigned int marks)
-{
-	return marks & FIGURES_MARK_THREADS ? palette_amber : palette_text;
-}
+/* The marks on the timeline: colour by kind of thing, one below the other. */
+static const struct {
+	unsigned int mark;
+	const char *meaning;
+	const struct palette_color *color;
+} mark_kinds[] = {
+	{ FIGURES_MARK_MAP, "regions", &palette_text },
+	{ FIGURES_MARK_THREADS, "threads", &palette_amber },
+	{ FIGURES_MARK_FORK, "fork", &palette_fork },
+	{ FIGURES_MARK_EXEC, "exec", &palette_exec },
+	{ FIGURES_MARK_EXIT, "exit", &palette_exit },
+};
 
-/* What the marks on the timeline mean, for those that are there. */
-static void explain_marks(struct canvas *canvas, const struct overlay_input *input, int x, int y)
+#define MARK_KINDS (sizeof(mark_kinds) / sizeof(*mark_kinds))
+
+static unsigned int marks_seen(const struct figures *figures)
 {
-	static const struct {
-		unsigned int mark;
-		const char *meaning;
-	} kinds[] = {
-		{ FIGURES_MARK_MAP, "regions" },
-		{ FIGURES_MARK_THREADS, "threads" },
-	};
-	const struct layout_picture *p = input->picture;
-	const struct figures *f = input->figures;
 	unsigned int seen = 0;
 
-	for (size_t i = 0; i < f->nr_history; i++)
-		seen |= f->marks[i];
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		if (!(seen & kinds[i].mark))
+	for (size_t i = 0; i < figures->nr_history; i++)
+		seen |= figures->marks[i];
+	return seen;
+}
+
+/* What the marks mean, for those that are there and have room before @end. */
+static void explain_marks(struct canvas *canvas, const struct overlay_input *input, int x, int y,
+			  int end)
+{
+	const struct layout_picture *p = input->picture;
+	unsigned int seen = marks_seen(input->figures);
+	int mark = 2 * p->stroke + p->base / 4;
+
+	for (size_t i = 0; i < MARK_KINDS; i++) {
+		if (!(seen & mark_kinds[i].mark))
 			continue;
-		x += p->gap;
-		canvas_rect(canvas, (struct layout_rect){ x, y + p->base / 3, p->stroke,
+		x += p->gap / 2;
+		if (x + mark + text_width(canvas->text, p->small, mark_kinds[i].meaning) > end)
+			return;
+		canvas_rect(canvas, (struct layout_rect){ x, y + p->base / 3, 2 * p->stroke,
 							  p->base / 2 + p->base / 4 },
-			    mark_color(kinds[i].mark));
-		x += p->base / 3;
+			    *mark_kinds[i].color);
+		x += mark;
 		x += canvas_text(canvas, x, y, p->small, CANVAS_LEFT, palette_dim,
-				 kinds[i].meaning);
+				 mark_kinds[i].meaning);
+	}
+}
+
+/* Each kind that is there has a lane of its own, so that none hides another. */
+static void draw_marks(struct canvas *canvas, const struct overlay_input *input,
+		       unsigned int marks, int x, int y)
+{
+	const struct layout_picture *p = input->picture;
+	unsigned int seen = marks_seen(input->figures);
+	int height = p->base / 2 + p->stroke;
+
+	for (size_t i = 0; i < MARK_KINDS; i++) {
+		if (!(seen & mark_kinds[i].mark))
+			continue;
+		if (marks & mark_kinds[i].mark)
+			canvas_rect(canvas, (struct layout_rect){ x, y, 2 * p->stroke,
+								  height - p->stroke },
+				    *mark_kinds[i].color);
+		y += height;
 	}
 }
 
@@ -190,17 +231,20 @@ static void draw_timeline(struct canvas *canvas, const struct overlay_input *inp
 	struct layout_rect plot = { box.x, box.y + line, box.width, box.height - line };
 	double peak = 0, top;
 	char string[48], figure[16];
+	int end;
 
 	for (size_t i = 0; i < f->nr_history; i++)
 		peak = fmax(peak, f->history[i]);
 	top = round_up(peak);
+	figures_number(top, figure, sizeof(figure));
+	snprintf(string, sizeof(string), "top: %s hits/s", figure);
+	end = box.x + box.width - p->gap / 2 -
+	      canvas_text(canvas, box.x + box.width, box.y, p->small, CANVAS_RIGHT, palette_dim,
+			  string);
 	explain_marks(canvas, input,
 		      box.x + canvas_text(canvas, box.x, box.y, p->base, CANVAS_LEFT, palette_text,
 					  "last 60 s"),
-		      box.y);
-	figures_number(top, figure, sizeof(figure));
-	snprintf(string, sizeof(string), "top: %s hits/s", figure);
-	canvas_text(canvas, box.x + box.width, box.y, p->small, CANVAS_RIGHT, palette_dim, string);
+		      box.y, end);
 	canvas_rect(canvas, plot, palette_trough);
 	for (size_t i = 0; i < f->nr_history; i++) {
 		size_t from_end = f->nr_history - i;
@@ -212,10 +256,7 @@ static void draw_timeline(struct canvas *canvas, const struct overlay_input *inp
 
 		canvas_rect(canvas, (struct layout_rect){ x0, plot.y + plot.height - height,
 							  x1 - x0, height }, palette_bar);
-		if (f->marks[i])
-			canvas_rect(canvas, (struct layout_rect){ x0, plot.y, p->stroke,
-								  p->base / 2 },
-				    mark_color(f->marks[i]));
+		draw_marks(canvas, input, f->marks[i], x0, plot.y);
 	}
 }
 

@@ -8,7 +8,10 @@
  * that the kernel counts into. Tables and figures are refreshed at 4 Hz, as
  * often as they are printed.
  *
- * Weak: the overhead is an estimate, see FAULT_COST.
+ * Where another client has a session on the process already, this is one more
+ * reader of it: ticks and settings are the owner's, until that client leaves.
+ *
+ * Weak: a reader notices only ten times a second that it became the owner.
  */
 #define _GNU_SOURCE
 #include "source.h"
@@ -25,29 +28,13 @@
 
 #include "machine.h"
 #include "message.h"
+#include "source_family.h"
+#include "source_process.h"
 
 #define REFRESH_SECONDS 0.25
 
-/*
- * Seconds that one watched write costs the target, the fault itself included:
- * measured on a real machine; and in the lab VM under TCG, where tests/bench
- * gives 4.7 us as the smallest of many rounds and much more when the host is
- * busy, so that the overhead shown there is a lower bound.
- */
-#define FAULT_COST 0.75e-6
-#define FAULT_COST_EMULATED 5e-6
-
-/* The overhead is taken over the last two seconds, or what there is from one on. */
-#define OVERHEAD_SECONDS 2.0
-#define OVERHEAD_SECONDS_MIN 1.0
-#define OVERHEAD_SAMPLES 16
-
-struct sample {
-	double at;
-	uint64_t faults;
-	uint64_t advance_ns;
-	uint64_t cpu_ticks;
-};
+/* How long the arming thread rests where there is nothing to arm. */
+#define REST_NS (100 * 1000 * 1000)
 
 struct session_source {
 	struct source source;
@@ -59,9 +46,8 @@ struct session_source {
 	atomic_bool ended;
 	bool frozen;
 	double refreshed;
-	double fault_cost;
-	struct sample samples[OVERHEAD_SAMPLES];
-	unsigned int nr_samples;
+	struct family family;
+	struct process_figures figures;
 };
 
 /* Nothing to do: its arrival alone ends the sleep in ADVANCE. */
@@ -70,15 +56,30 @@ static void on_wake(int number)
 	(void)number;
 }
 
+/* While the session is paused, or belongs to another client. A signal ends it. */
+static void rest(void)
+{
+	const struct timespec time = { .tv_nsec = REST_NS };
+
+	nanosleep(&time, NULL);
+}
+
 static void *arm_thread(void *data)
 {
 	struct session_source *s = data;
+	struct glassram_tick tick;
 	bool warned = false;
 
 	while (!atomic_load(&s->stop)) {
-		switch (glassram_advance(s->session, GLASSRAM_ADVANCE_PACED, NULL)) {
+		switch (glassram_advance(s->session, GLASSRAM_ADVANCE_PACED, &tick)) {
 		case GLASSRAM_OK:
+			if (tick.result & GLASSRAM_ADVANCED_PAUSED)
+				rest();
+			break;
 		case GLASSRAM_ERR_INTERRUPTED:
+			break;
+		case GLASSRAM_ERR_NOT_OWNER:
+			rest();
 			break;
 		case GLASSRAM_ERR_NO_MEMORY:
 			/* The epoch was closed; some pages stay uncounted. */
@@ -140,93 +141,12 @@ static int start_thread(struct session_source *s)
 	return 0;
 }
 
-/* Read a small file of /proc/PID. Return: its length, or -1 if it is gone. */
-static ssize_t read_proc(pid_t pid, const char *name, char *buffer, size_t size)
-{
-	char path[64];
-	FILE *file;
-	size_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	n = fread(buffer, 1, size - 1, file);
-	fclose(file);
-	buffer[n] = '\0';
-	return n ? (ssize_t)n : -1;
-}
-
-/* What /proc knows: name, size, threads. Return: CPU ticks used, 0 if unknown. */
-static uint64_t refresh_process(struct source_view *view)
-{
-	unsigned long long user = 0, system = 0, resident;
-	unsigned int threads;
-	char text[1024], *fields;
-
-	if (read_proc(view->pid, "comm", text, sizeof(text)) > 0) {
-		text[strcspn(text, "\n")] = '\0';
-		snprintf(view->comm, sizeof(view->comm), "%.*s", GLASSRAM_COMM_LEN - 1, text);
-	}
-	if (read_proc(view->pid, "statm", text, sizeof(text)) > 0 &&
-	    sscanf(text, "%*u %llu", &resident) == 1)
-		view->rss = resident * sysconf(_SC_PAGESIZE);
-	if (read_proc(view->pid, "stat", text, sizeof(text)) <= 0)
-		return 0;
-	/* The name may hold anything, a bracket too: start behind the last one. */
-	fields = strrchr(text, ')');
-	if (!fields || sscanf(fields + 1,
-			      " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %u",
-			      &user, &system, &threads) != 3)
-		return 0;
-	view->nr_target_threads = threads;
-	return user + system;
-}
-
-/* The newest sample that is old enough, or else the oldest. */
-static const struct sample *choose_sample(const struct session_source *s, double now)
-{
-	unsigned int i, kept = s->nr_samples < OVERHEAD_SAMPLES ? s->nr_samples : OVERHEAD_SAMPLES;
-	const struct sample *sample = NULL;
-
-	for (i = 1; i <= kept; i++) {
-		sample = &s->samples[(s->nr_samples - i) % OVERHEAD_SAMPLES];
-		if (now - sample->at >= OVERHEAD_SECONDS)
-			break;
-	}
-	return sample && now - sample->at >= OVERHEAD_SECONDS_MIN ? sample : NULL;
-}
-
-/* Time that watching took, over the CPU time of the target. */
-static void refresh_overhead(struct session_source *s, uint64_t cpu_ticks)
-{
-	struct source_view *view = &s->source.view;
-	struct sample now = {
-		.at = machine_seconds(),
-		.faults = view->stats.faults,
-		.advance_ns = view->stats.advance_ns,
-		.cpu_ticks = cpu_ticks,
-	};
-	const struct sample *then = choose_sample(s, now.at);
-	double cost, cpu;
-
-	if (then) {
-		cost = (now.faults - then->faults) * s->fault_cost +
-		       (now.advance_ns - then->advance_ns) * 1e-9;
-		cpu = (double)(now.cpu_ticks - then->cpu_ticks) / sysconf(_SC_CLK_TCK);
-		view->overhead = cpu > 0 ? cost / cpu : -1;
-		if (view->overhead > 1)
-			view->overhead = 1;
-	}
-	s->samples[s->nr_samples++ % OVERHEAD_SAMPLES] = now;
-}
-
 static void refresh_figures(struct session_source *s)
 {
 	struct source_view *view = &s->source.view;
 	struct glassram_thread *threads;
+	struct glassram_options options;
 	struct glassram_stats stats = { 0 };
-	uint64_t cpu_ticks;
 	size_t nr;
 
 	if (!glassram_threads(s->session, &threads, &nr, NULL)) {
@@ -236,12 +156,13 @@ static void refresh_figures(struct session_source *s)
 	}
 	if (!glassram_stats(s->session, &stats))
 		view->stats = stats;
+	/* Of a session that another client owns, it may change at any time. */
+	if (!glassram_get_options(s->session, &options))
+		view->rate_hz = options.rate_hz;
+	family_update(&s->family, s->session, view);
 	/* Of an ended target the number may be another process already. */
-	if (view->ended)
-		return;
-	cpu_ticks = refresh_process(view);
-	if (cpu_ticks)
-		refresh_overhead(s, cpu_ticks);
+	if (!view->ended)
+		process_refresh(&s->figures, view);
 }
 
 static int refresh_columns(struct session_source *s, const struct glassram_control *control)
@@ -298,7 +219,8 @@ static int session_update(struct source *source)
 		message("%s", glassram_error_message());
 		return -1;
 	}
-	view->ended = ended || control.state != GLASSRAM_STATE_LIVE;
+	view->paused = control.state == GLASSRAM_STATE_PAUSED;
+	view->ended = ended || (control.state != GLASSRAM_STATE_LIVE && !view->paused);
 	view->epoch = control.epoch;
 	view->epoch_began = control.epoch_ns * 1e-9;
 	if (refresh_columns(s, &control))
@@ -337,6 +259,26 @@ static int session_freeze(struct source *source)
 	return 0;
 }
 
+static int session_pause(struct source *source)
+{
+	struct session_source *s = (struct session_source *)source;
+
+	if (!glassram_pause(s->session, !source->view.paused))
+		return 0;
+	message("%s", glassram_error_message());
+	return -1;
+}
+
+static int session_reset(struct source *source)
+{
+	struct session_source *s = (struct session_source *)source;
+
+	if (!glassram_reset(s->session))
+		return 0;
+	message("%s", glassram_error_message());
+	return -1;
+}
+
 static void session_destroy(struct source *source)
 {
 	struct session_source *s = (struct session_source *)source;
@@ -344,9 +286,11 @@ static void session_destroy(struct source *source)
 	if (!s)
 		return;
 	stop_thread(s);
+	family_close(&s->family);
 	glassram_columns_finish(&source->view.columns);
 	glassram_layout_finish(&source->view.layout);
 	free(source->view.threads);
+	free(source->view.targets);
 	glassram_detach(s->session);
 	/* After the session that it is bound to. */
 	glassram_policy_unload(s->policy);
@@ -372,14 +316,43 @@ static int bind_policy(struct session_source *s, const char *path)
 	return 0;
 }
 
-struct source *source_session_create(pid_t pid, uint32_t rate_hz, const char *policy_path)
+/* Joining is told, as the settings are another client's then. */
+static int find_owner(struct session_source *s, const struct source_settings *settings)
 {
-	struct glassram_attach_settings settings = {
-		.size = sizeof(settings),
-		.rate_hz = rate_hz,
+	struct glassram_stats stats;
+
+	if (glassram_stats(s->session, &stats)) {
+		message("%s", glassram_error_message());
+		return -1;
+	}
+	if (stats.clients > 1 && !stats.owner)
+		message("process %d is watched by another client already: this is that session%s",
+			settings->pid, settings->rate_hz ? "; --rate is its owner's" : "");
+	return 0;
+}
+
+/* The first arming: whoever started the target lets it run after this. */
+static int arm_first(struct session_source *s)
+{
+	enum glassram_error err;
+
+	do {
+		err = glassram_advance(s->session, 0, NULL);
+	} while (err == GLASSRAM_ERR_INTERRUPTED);
+	if (!err || err == GLASSRAM_ERR_NOT_OWNER)
+		return 0;
+	message("%s", glassram_error_message());
+	return -1;
+}
+
+struct source *source_session_create(const struct source_settings *settings)
+{
+	const struct glassram_attach_settings attach = {
+		.size = sizeof(attach),
+		.rate_hz = settings->rate_hz,
+		.shared = true,
 	};
 	struct session_source *s = calloc(1, sizeof(*s));
-	enum glassram_error err;
 
 	if (!s) {
 		message("no memory for a session: free some and repeat");
@@ -388,35 +361,26 @@ struct source *source_session_create(pid_t pid, uint32_t rate_hz, const char *po
 	s->source = (struct source){
 		.update = session_update,
 		.freeze = session_freeze,
+		.pause = session_pause,
+		.reset = session_reset,
 		.destroy = session_destroy,
 		.view = {
 			.columns.dmabuf_fd = -1,
-			.pid = pid,
-			.rate_hz = rate_hz ? rate_hz : GLASSRAM_RATE_DEFAULT,
+			.pid = settings->pid,
+			.rate_hz = settings->rate_hz ? settings->rate_hz : GLASSRAM_RATE_DEFAULT,
+			.follows = settings->follow,
 			.overhead = -1,
 		},
 	};
-	s->fault_cost = machine_is_emulated() ? FAULT_COST_EMULATED : FAULT_COST;
-	err = glassram_attach(pid, &settings, &s->session);
-	if (err) {
+	if (glassram_attach(settings->pid, &attach, &s->session)) {
 		message("%s", glassram_error_message());
 		free(s);
 		return NULL;
 	}
-	if (policy_path && bind_policy(s, policy_path)) {
-		session_destroy(&s->source);
-		return NULL;
-	}
-	/* The first arming: whoever started the target lets it run after this. */
-	do {
-		err = glassram_advance(s->session, 0, NULL);
-	} while (err == GLASSRAM_ERR_INTERRUPTED);
-	if (err) {
-		message("%s", glassram_error_message());
-		session_destroy(&s->source);
-		return NULL;
-	}
-	if (session_update(&s->source) || start_thread(s)) {
+	if (find_owner(s, settings) ||
+	    (settings->policy && bind_policy(s, settings->policy)) ||
+	    family_open(&s->family, s->session, settings->follow) || arm_first(s) ||
+	    session_update(&s->source) || start_thread(s)) {
 		session_destroy(&s->source);
 		return NULL;
 	}

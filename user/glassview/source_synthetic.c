@@ -176,6 +176,24 @@ static int synthetic_update(struct source *source)
 	return 0;
 }
 
+static int synthetic_reset(struct source *source)
+{
+	struct synthetic *s = (struct synthetic *)source;
+	struct source_view *view = &source->view;
+
+	for (uint32_t slot = 0; slot < view->columns.slots; slot++) {
+		s->hits[slot] = 0;
+		s->owner[slot] = GLASSRAM_THREAD_NONE;
+		if (s->stamp[slot] != GLASSRAM_STAMP_NO_PAGE)
+			s->stamp[slot] = GLASSRAM_STAMP_UNWRITTEN;
+	}
+	for (size_t i = 0; i < view->nr_threads; i++)
+		view->threads[i].hits = 0;
+	view->stats.hits = 0;
+	view->stats.faults = 0;
+	return 0;
+}
+
 static int synthetic_freeze(struct source *source)
 {
 	synthetic_of(source)->manual = true;
@@ -197,6 +215,7 @@ static void synthetic_destroy(struct source *source)
 	free(view->layout.names);
 	free(view->layout.blocks);
 	free(view->threads);
+	free(view->targets);
 	free(s);
 }
 
@@ -412,6 +431,7 @@ struct source *source_synthetic_create(uint32_t slots)
 	view->columns.dmabuf_fd = -1;
 	s->source.update = synthetic_update;
 	s->source.freeze = synthetic_freeze;
+	s->source.reset = synthetic_reset;
 	s->source.destroy = synthetic_destroy;
 	s->random_state = 0x9e3779b97f4a7c15ULL;
 	if (make_columns(s, blocks * BLOCK_PAGES) || make_layout(s, blocks) || make_threads(view))

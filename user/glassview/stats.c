@@ -53,6 +53,13 @@ void stats_frame(struct stats *stats, const struct source_view *view, double dra
 		stats->epoch_began = view->epoch;
 		stats->epoch_seen = view->epoch;
 	}
+	/* After a reset the totals begin at 0: what was there before still counts. */
+	if (view->stats.hits < stats->hits_seen)
+		stats->hits_began -= stats->hits_seen;
+	if (view->stats.faults < stats->faults_seen)
+		stats->faults_began -= stats->faults_seen;
+	stats->hits_seen = view->stats.hits;
+	stats->faults_seen = view->stats.faults;
 	stats->last = now;
 	stats->frames++;
 	add(&stats->draw, drawing);
@@ -155,6 +162,44 @@ static json_t *thread_list(const struct source_view *view)
 	return list;
 }
 
+static json_t *target_list(const struct source_view *view)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < view->nr_targets; i++) {
+		const struct glassram_target *target = &view->targets[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "id", json_integer(target->id));
+		json_object_set_new(o, "pid", json_integer(target->tgid));
+		json_object_set_new(o, "comm", name_string(target->comm));
+		json_object_set_new(o, "live",
+				    json_boolean(target->state == GLASSRAM_STATE_LIVE));
+		json_object_set_new(o, "late_ms", json_real(target->late_ns * 1e-6));
+		json_object_set_new(o, "late_run_ms", json_real(target->late_run_ns * 1e-6));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static json_t *follow_object(const struct source_view *view)
+{
+	const struct glassram_follow_figures *follow = &view->follow;
+	json_t *o;
+
+	if (!view->follows)
+		return json_null();
+	o = json_object();
+	json_object_set_new(o, "added", json_integer(follow->added));
+	json_object_set_new(o, "gone", json_integer(follow->gone));
+	json_object_set_new(o, "missed", json_integer(follow->missed));
+	json_object_set_new(o, "dropped", json_integer(follow->dropped));
+	json_object_set_new(o, "lost", json_integer(follow->lost));
+	json_object_set_new(o, "late_ms_max", json_real(follow->late_ns_max * 1e-6));
+	json_object_set_new(o, "late_run_ms_max", json_real(follow->late_run_ns_max * 1e-6));
+	return o;
+}
+
 static uint64_t pages_written(const struct glassram_columns *columns)
 {
 	uint64_t pages = 0;
@@ -222,6 +267,13 @@ static json_t *make_object(const struct stats *stats, const struct source_view *
 			totals->advance_ns * 1e-6 / (view->epoch - GLASSRAM_FIRST_EPOCH) : -1));
 	json_object_set_new(o, "draw_ms", milliseconds(&stats->draw));
 	json_object_set_new(o, "epoch_to_screen_ms", milliseconds(&stats->latency));
+	json_object_set_new(o, "owner", json_boolean(totals->owner));
+	json_object_set_new(o, "clients", json_integer(totals->clients));
+	json_object_set_new(o, "targets", target_list(view));
+	json_object_set_new(o, "forks", json_integer(view->forks));
+	json_object_set_new(o, "execs", json_integer(view->execs));
+	json_object_set_new(o, "exits", json_integer(view->exits));
+	json_object_set_new(o, "follow", follow_object(view));
 	json_object_set_new(o, "threads", thread_list(view));
 	return o;
 }

@@ -28,6 +28,13 @@
  *	draw_ms		{ p50, p90, p99, max }: drawing one picture
  *	epoch_to_screen_ms	{ p50, p90, p99, max }: from the close of an epoch
  *			until the first picture drawn after it was handed to the display
+ *	owner		true: this client makes the ticks; clients: all of the session
+ *	targets		[ { id, pid, comm, live, late_ms, late_run_ms } ]: the address
+ *			spaces watched, and how late each came under watch
+ *	forks, execs, exits	seen in the run
+ *	follow		{ added, gone, missed, dropped, lost, late_ms_max,
+ *			late_run_ms_max } with --follow, else null; see struct
+ *			glassram_follow_figures
  *	threads		[ { tid, comm, hits, share } ], most hits first; share of all
  * A figure that could not be measured is null.
  */
@@ -64,7 +71,9 @@ struct stats {
 	double last;
 	uint64_t frames;
 	uint64_t hits_began;
+	uint64_t hits_seen;
 	uint64_t faults_began;
+	uint64_t faults_seen;
 	uint32_t epoch_began;
 	uint32_t epoch_seen;
 	struct stats_series draw;
