@@ -210,16 +210,6 @@ TEST_F(session, settings)
 	ASSERT_EQ(glassram_advance(self->s, 1U << 30, NULL), GLASSRAM_ERR_INVALID);
 }
 
-TEST_F(session, a_second_client_is_refused)
-{
-	struct glassram_session *second = (void *)1;
-
-	ASSERT_EQ(glassram_attach(self->t.pid, NULL, &second), GLASSRAM_ERR_BUSY);
-	MESSAGE_HAS("is watched already");
-	MESSAGE_HAS("close the other");
-	ASSERT_EQ(second, (void *)1);
-}
-
 TEST_F(session, the_end_of_the_target_is_told)
 {
 	ASSERT_EQ(kill(self->t.pid, SIGKILL), 0);
