@@ -286,7 +286,7 @@ planted "a gap that nothing will close is noticed" check_seeds docs/seeds.md \
 planted "a number given twice is noticed" check_seeds docs/seeds.md \
 	's/^\| T1\.1\.2b /| T1.1.2a /' "two criteria have the number T1.1.2a"
 planted "a new ioctl without a section is noticed" check_api include/uapi/linux/glassram.h \
-	's/^(#define GLASSRAM_STATS _IOWR.*)$/\1\n#define GLASSRAM_PAUSE _IOW(GLASSRAM_IOCTL_TYPE, 0xD8, struct glassram_stats)/' "no section on PAUSE"
+	's/^(#define GLASSRAM_STATS _IOWR.*)$/\1\n#define GLASSRAM_BUDGET _IOW(GLASSRAM_IOCTL_TYPE, 0xDA, struct glassram_stats)/' "no section on BUDGET"
 planted "a new error is noticed" check_api include/uapi/linux/glassram.h \
 	's/ENOENT no policy of that name/ENOTUNIQ two policies of that name/' "OPTIONS lacks the error ENOTUNIQ"
 planted "a new field is noticed" check_api include/uapi/linux/glassram.h \
