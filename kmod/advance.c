@@ -117,7 +117,8 @@ static int arm_all(struct glassram_session *session, struct glassram_work *work,
 static int advance(struct glassram_session *session, struct glassram_advance *args,
 		   struct glassram_work *work)
 {
-	u64 generation = session->regions_generation, growth = session->slots.generation;
+	u64 generation = glassram_session_regions_generation(session);
+	u64 growth = session->slots.generation;
 	bool ended = test_and_clear_bit(GLASSRAM_STALE_TARGETS, &session->stale);
 	u64 armed = 0;
 	int ret;
@@ -149,7 +150,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	args->armed = armed;
 	args->nr_ranges = work->used;
 	args->result = (work->truncated ? GLASSRAM_ADVANCED_TRUNCATED : 0) |
-		       (session->regions_generation != generation ?
+		       (glassram_session_regions_generation(session) != generation ?
 			GLASSRAM_ADVANCED_REGIONS : 0) |
 		       (session->slots.generation != growth ? GLASSRAM_ADVANCED_COUNTERS : 0) |
 		       (ended ? GLASSRAM_ADVANCED_TARGETS : 0);

@@ -81,16 +81,10 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (_IOC_TYPE(cmd) != GLASSRAM_IOCTL_TYPE)
 		return -ENOTTY;
-	/* ADVANCE may sleep until its tick, and must not do so under the lock. */
 	if (nr == _IOC_NR(GLASSRAM_ADVANCE))
 		return glassram_advance_ioctl(client, user);
-	if (mutex_lock_killable(&client->session->lock))
-		return -EINTR;
 	ret = glassram_control_ioctl(client, nr, user);
-	if (ret == -ENOTTY)
-		ret = glassram_tables_ioctl(client, nr, user);
-	mutex_unlock(&client->session->lock);
-	return ret;
+	return ret == -ENOTTY ? glassram_tables_ioctl(client, nr, user) : ret;
 }
 
 static __poll_t client_poll(struct file *file, poll_table *wait)

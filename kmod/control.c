@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ioctls that change a session: OPTIONS, PAUSE, RESET, TARGET_ADD,
- * TARGET_DROP. All run under the session's lock, and only for its owner;
- * everybody may read OPTIONS.
+ * TARGET_DROP. Only the owner may call them, and they run under the session's
+ * lock; everybody may read OPTIONS.
  */
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -12,9 +12,36 @@
 #include "session.h"
 #include "target.h"
 
-static long options(struct glassram_client *client, void __user *user)
+/* @args: checked; holds what is in force afterwards. The session's lock is held. */
+static int set_options(struct glassram_client *client, struct glassram_options *args)
 {
 	struct glassram_session *session = client->session;
+	int ret;
+
+	if (args->flags && !glassram_client_owns(client))
+		return -EPERM;
+	if (args->flags & GLASSRAM_OPTION_POLICY) {
+		if (*args->policy && !glassram_policy_supported())
+			return -EOPNOTSUPP;
+		ret = glassram_policy_bind(session, args->policy);
+		if (ret)
+			return ret;
+	}
+	if (args->flags & GLASSRAM_OPTION_RATE) {
+		WRITE_ONCE(session->rate_hz, args->rate_hz);
+		WRITE_ONCE(session->next_tick, ktime_get());
+	}
+	if (args->flags & GLASSRAM_OPTION_FOLLOW)
+		WRITE_ONCE(session->follow, args->follow);
+	args->flags = 0;
+	args->rate_hz = session->rate_hz;
+	args->follow = session->follow;
+	glassram_policy_name(session, args->policy);
+	return 0;
+}
+
+static long options(struct glassram_client *client, void __user *user)
+{
 	struct glassram_options args;
 	long ret;
 
@@ -28,28 +55,14 @@ static long options(struct glassram_client *client, void __user *user)
 	if (args.flags & GLASSRAM_OPTION_RATE &&
 	    (!args.rate_hz || args.rate_hz > GLASSRAM_RATE_MAX))
 		return -EINVAL;
-	if (args.flags && !glassram_client_owns(client))
-		return -EPERM;
-	if (args.flags & GLASSRAM_OPTION_POLICY) {
-		if (strnlen(args.policy, sizeof(args.policy)) == sizeof(args.policy))
-			return -EINVAL;
-		if (*args.policy && !glassram_policy_supported())
-			return -EOPNOTSUPP;
-		ret = glassram_policy_bind(session, args.policy);
-		if (ret)
-			return ret;
-	}
-	if (args.flags & GLASSRAM_OPTION_RATE) {
-		WRITE_ONCE(session->rate_hz, args.rate_hz);
-		WRITE_ONCE(session->next_tick, ktime_get());
-	}
-	if (args.flags & GLASSRAM_OPTION_FOLLOW)
-		WRITE_ONCE(session->follow, args.follow);
-	args.flags = 0;
-	args.rate_hz = session->rate_hz;
-	args.follow = session->follow;
-	glassram_policy_name(session, args.policy);
-	return glassram_args_put(user, &args, sizeof(args));
+	if (args.flags & GLASSRAM_OPTION_POLICY &&
+	    strnlen(args.policy, sizeof(args.policy)) == sizeof(args.policy))
+		return -EINVAL;
+	if (mutex_lock_killable(&client->session->lock))
+		return -EINTR;
+	ret = set_options(client, &args);
+	mutex_unlock(&client->session->lock);
+	return ret ?: glassram_args_put(user, &args, sizeof(args));
 }
 
 /* Take all targets from the hook, then drop their protection. */
@@ -75,8 +88,6 @@ static long pause_session(struct glassram_client *client, void __user *user)
 		return ret;
 	if (args.flags || args.pad || args.paused > 1)
 		return -EINVAL;
-	if (!glassram_client_owns(client))
-		return -EPERM;
 	if (session->state != GLASSRAM_STATE_LIVE)
 		return session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
 	if (args.paused == session->paused)
@@ -100,8 +111,6 @@ static long reset(struct glassram_client *client, void __user *user)
 		return ret;
 	if (args.flags)
 		return -EINVAL;
-	if (!glassram_client_owns(client))
-		return -EPERM;
 	/* Hits that wait for their slot happened before. */
 	glassram_deferred_replay(session);
 	glassram_slots_reset(&session->slots);
@@ -179,7 +188,7 @@ static long target_add(struct glassram_client *client, void __user *user)
 	ret = glassram_work_init(&work, args.work, args.work_len);
 	if (ret)
 		return ret;
-	if (!glassram_client_owns(client) || !clients_may_see_more(session))
+	if (!clients_may_see_more(session))
 		return -EPERM;
 	if (session->state != GLASSRAM_STATE_LIVE)
 		return session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
@@ -192,6 +201,7 @@ static long target_add(struct glassram_client *client, void __user *user)
 	glassram_identity_put(&identity);
 	if (ret == -EXDEV)
 		glassram_session_fail(session);
+	glassram_session_update_control(session);
 	if (!ret || ret == -EEXIST)
 		ret = glassram_args_put(user, &args, sizeof(args)) ?: ret;
 	return ret;
@@ -209,8 +219,6 @@ static long target_drop(struct glassram_client *client, void __user *user)
 		return ret;
 	if (args.flags || args.pad)
 		return -EINVAL;
-	if (!glassram_client_owns(client))
-		return -EPERM;
 	target = glassram_session_target(session, args.target);
 	if (!target)
 		return -ENOENT;
@@ -219,18 +227,11 @@ static long target_drop(struct glassram_client *client, void __user *user)
 	return 0;
 }
 
-/**
- * glassram_control_ioctl() - the ioctls that change a session
- * @client: the caller's session fd; the session's lock is held
- * @nr: number of the ioctl
- * @arg: user argument
- * Return: as documented in the UAPI header; -ENOTTY if it is none of these.
- */
-long glassram_control_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg)
+static long owner_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg)
 {
+	if (!glassram_client_owns(client))
+		return -EPERM;
 	switch (nr) {
-	case _IOC_NR(GLASSRAM_OPTIONS):
-		return options(client, arg);
 	case _IOC_NR(GLASSRAM_PAUSE):
 		return pause_session(client, arg);
 	case _IOC_NR(GLASSRAM_RESET):
@@ -239,6 +240,36 @@ long glassram_control_ioctl(struct glassram_client *client, unsigned int nr, voi
 		return target_add(client, arg);
 	case _IOC_NR(GLASSRAM_TARGET_DROP):
 		return target_drop(client, arg);
+	}
+	return -ENOTTY;
+}
+
+/**
+ * glassram_control_ioctl() - the ioctls that change a session
+ * @client: the caller's session fd; the session's lock is not held
+ * @nr: number of the ioctl
+ * @arg: user argument
+ * Return: as documented in the UAPI header; -ENOTTY if it is none of these.
+ */
+long glassram_control_ioctl(struct glassram_client *client, unsigned int nr, void __user *arg)
+{
+	long ret;
+
+	switch (nr) {
+	case _IOC_NR(GLASSRAM_OPTIONS):
+		return options(client, arg);
+	case _IOC_NR(GLASSRAM_PAUSE):
+	case _IOC_NR(GLASSRAM_RESET):
+	case _IOC_NR(GLASSRAM_TARGET_ADD):
+	case _IOC_NR(GLASSRAM_TARGET_DROP):
+		/* Before the lock, for whose holder they must not wait in vain. */
+		if (!glassram_client_owns(client))
+			return -EPERM;
+		if (mutex_lock_killable(&client->session->lock))
+			return -EINTR;
+		ret = owner_ioctl(client, nr, arg);
+		mutex_unlock(&client->session->lock);
+		return ret;
 	}
 	return -ENOTTY;
 }

@@ -125,7 +125,7 @@ void glassram_session_update_control(struct glassram_session *session)
 	control->state = glassram_session_shown_state(session);
 	control->epoch_ns = session->epoch_ns;
 	control->counters_generation = session->slots.generation;
-	control->regions_generation = session->regions_generation;
+	control->regions_generation = glassram_session_regions_generation(session);
 	control->hits = totals.hits;
 	control->faults = totals.faults;
 	control->unexplained = session->unexplained;

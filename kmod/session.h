@@ -79,7 +79,8 @@ struct glassram_client {
  * @targets: struct glassram_mm by id; changed under @lock, read under RCU
  * @nr_targets: their number
  * @next_target: id for the next one
- * @regions_generation: changes with the regions of any target
+ * @regions_generation: changes with the regions of any target; shown with the
+ *	blocks that were used again: glassram_session_regions_generation()
  * @slots: the columns and blocks of all targets
  * @threads: thread table
  * @deferred: hits that came before their slot
@@ -139,6 +140,12 @@ enum glassram_stale {
 	GLASSRAM_STALE_SLOTS, /* a write hit an address without a slot */
 	GLASSRAM_STALE_TARGETS, /* a target ended */
 };
+
+/* What userspace sees as the generation of the regions. */
+static inline u64 glassram_session_regions_generation(const struct glassram_session *session)
+{
+	return session->regions_generation + session->slots.nr_reused;
+}
 
 /* Targets in the order of their ids; the session's lock is held. */
 #define glassram_for_each_target(target, session) \

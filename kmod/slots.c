@@ -207,10 +207,12 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 		free_block(block);
 		return ERR_PTR(ret);
 	}
-	if (block->index == slots->nr_blocks)
+	if (block->index == slots->nr_blocks) {
 		slots->nr_blocks++;
-	else
+	} else {
 		slots->nr_free--;
+		slots->nr_reused++;
+	}
 	slots->blocks[block->index] = block;
 	return block;
 }

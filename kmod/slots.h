@@ -74,6 +74,7 @@ struct glassram_slot_index {
  * @blocks: by index; NULL where a target was dropped
  * @nr_blocks: length of the table of blocks
  * @nr_free: entries of it that are NULL
+ * @nr_reused: counts the blocks that were given out in place of others
  * @capacity: blocks for which column pages exist
  * @pages: the pages of each column, @capacity of them
  * @generation: counts the growths of @capacity
@@ -84,6 +85,7 @@ struct glassram_slots {
 	struct glassram_slot_block **blocks;
 	u32 nr_blocks;
 	u32 nr_free;
+	u64 nr_reused;
 	u32 capacity;
 	struct page **pages[GLASSRAM_NR_COLUMNS];
 	u64 generation;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The ioctls that show what a session knows: COUNTERS, REGIONS, BLOCKS,
- * THREADS, TARGETS, STATS. All run under the session's lock.
+ * THREADS, TARGETS, STATS. Any client may call them, so the session's lock is
+ * not held while the caller's memory is touched, which can take forever.
  *
  * Tables are copied whole or not at all: with too little room, -ENOSPC and the
  * sizes needed. Weak spot: a table that grows between two calls makes the
@@ -76,47 +77,77 @@ static long counters(struct glassram_session *session, void __user *user)
 		return -EINVAL;
 	room = args.nr_columns;
 	args.nr_columns = GLASSRAM_NR_COLUMNS;
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	args.slots = session->slots.capacity * GLASSRAM_BLOCK_SLOTS;
 	args.generation = session->slots.generation;
 	args.bytes = (u64)session->slots.capacity * GLASSRAM_NR_COLUMNS * PAGE_SIZE;
-	/* Before the fd exists, so that nothing can fail after it does. */
-	ret = glassram_args_put(user, &args, sizeof(args));
-	if (ret)
-		return ret;
-	if (room < GLASSRAM_NR_COLUMNS)
-		return -ENOSPC;
 	glassram_counters_columns(&session->slots, columns);
-	if (copy_to_user(u64_to_user_ptr(args.columns), columns, sizeof(columns)))
+	fd = room < GLASSRAM_NR_COLUMNS ? -ENOSPC : glassram_counters_export(&session->slots);
+	mutex_unlock(&session->lock);
+
+	if (glassram_args_put(user, &args, sizeof(args)) ||
+	    (fd >= 0 && copy_to_user(u64_to_user_ptr(args.columns), columns, sizeof(columns)))) {
+		if (fd >= 0)
+			close_fd(fd);
 		return -EFAULT;
-	fd = glassram_counters_export(&session->slots);
+	}
 	return fd;
 }
 
-/* Copy one target's regions and names, which start at @nr and @names_len of all. */
-static int put_regions(struct glassram_mm *target, const struct glassram_regions *args,
-		       u32 nr, u32 names_len)
+/* What REGIONS shows, as one copy. */
+struct region_snapshot {
+	struct glassram_region *regions;
+	char *names;
+	u32 nr;
+	u32 names_len;
+	u64 generation;
+};
+
+static void measure_regions(struct glassram_session *session, struct region_snapshot *ret)
 {
-	struct glassram_region __user *to = u64_to_user_ptr(args->regions);
-	const struct glassram_region_table *table = &target->regions;
+	struct glassram_mm *target;
+
+	glassram_for_each_target(target, session) {
+		ret->nr += target->regions.nr_regions;
+		ret->names_len += target->regions.names_len;
+	}
+	ret->generation = glassram_session_regions_generation(session);
+}
+
+/* As large as the targets make it: no warning where it is too large. */
+static int copy_regions(struct glassram_session *session, struct region_snapshot *snapshot)
+{
+	struct glassram_region *to;
+	struct glassram_mm *target;
+	u32 names_len = 0;
 	u32 i;
 
-	for (i = 0; i < table->nr_regions; i++) {
-		struct glassram_region region = table->regions[i];
+	snapshot->regions = kvmalloc_array(snapshot->nr, sizeof(*to),
+					   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	snapshot->names = kvmalloc(snapshot->names_len, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!snapshot->regions || !snapshot->names)
+		return -ENOMEM;
+	to = snapshot->regions;
+	glassram_for_each_target(target, session) {
+		const struct glassram_region_table *table = &target->regions;
 
-		region.first_slot = glassram_slots_find(&target->index, region.start);
-		region.name += names_len;
-		if (copy_to_user(&to[nr + i], &region, sizeof(region)))
-			return -EFAULT;
+		for (i = 0; i < table->nr_regions; i++, to++) {
+			*to = table->regions[i];
+			to->first_slot = glassram_slots_find(&target->index, to->start);
+			to->name += names_len;
+		}
+		if (table->names_len)
+			memcpy(snapshot->names + names_len, table->names, table->names_len);
+		names_len += table->names_len;
 	}
-	return copy_to_user(u64_to_user_ptr(args->names + names_len), table->names,
-			    table->names_len) ? -EFAULT : 0;
+	return 0;
 }
 
 static long regions(struct glassram_session *session, void __user *user)
 {
-	u32 nr = 0, names_len = 0;
+	struct region_snapshot snapshot = {};
 	struct glassram_regions args;
-	struct glassram_mm *target;
 	bool fits;
 	long ret;
 
@@ -125,64 +156,61 @@ static long regions(struct glassram_session *session, void __user *user)
 		return ret;
 	if (args.flags)
 		return -EINVAL;
-	glassram_for_each_target(target, session) {
-		nr += target->regions.nr_regions;
-		names_len += target->regions.names_len;
-	}
-	fits = args.nr_regions >= nr && args.names_len >= names_len;
-	args.nr_regions = nr;
-	args.names_len = names_len;
-	args.generation = session->regions_generation;
-	ret = glassram_args_put(user, &args, sizeof(args));
-	if (ret)
-		return ret;
-	if (!fits)
-		return -ENOSPC;
-	nr = 0;
-	names_len = 0;
-	glassram_for_each_target(target, session) {
-		ret = put_regions(target, &args, nr, names_len);
-		if (ret)
-			return ret;
-		nr += target->regions.nr_regions;
-		names_len += target->regions.names_len;
-	}
-	return 0;
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
+	measure_regions(session, &snapshot);
+	fits = args.nr_regions >= snapshot.nr && args.names_len >= snapshot.names_len;
+	ret = fits ? copy_regions(session, &snapshot) : -ENOSPC;
+	mutex_unlock(&session->lock);
+
+	args.nr_regions = snapshot.nr;
+	args.names_len = snapshot.names_len;
+	args.generation = snapshot.generation;
+	if (!ret && (copy_to_user(u64_to_user_ptr(args.regions), snapshot.regions,
+				  snapshot.nr * sizeof(*snapshot.regions)) ||
+		     copy_to_user(u64_to_user_ptr(args.names), snapshot.names,
+				  snapshot.names_len)))
+		ret = -EFAULT;
+	kvfree(snapshot.regions);
+	kvfree(snapshot.names);
+	return glassram_args_put(user, &args, sizeof(args)) ?: ret;
 }
 
 static long blocks(struct glassram_session *session, void __user *user)
 {
 	const struct glassram_slots *slots = &session->slots;
-	struct glassram_block __user *to;
+	struct glassram_block *copy = NULL;
 	struct glassram_blocks args;
+	u32 i, nr;
 	bool fits;
 	long ret;
-	u32 i;
 
 	ret = glassram_args_get(user, &args, sizeof(args));
 	if (ret < 0)
 		return ret;
 	if (args.flags || args.pad)
 		return -EINVAL;
-	fits = args.nr_blocks >= slots->nr_blocks;
-	args.nr_blocks = slots->nr_blocks;
-	ret = glassram_args_put(user, &args, sizeof(args));
-	if (ret)
-		return ret;
-	if (!fits)
-		return -ENOSPC;
-	to = u64_to_user_ptr(args.blocks);
-	for (i = 0; i < slots->nr_blocks; i++) {
-		struct glassram_block block = { .target = GLASSRAM_TARGET_NONE };
-
-		if (slots->blocks[i]) {
-			block.start = slots->blocks[i]->start;
-			block.target = slots->blocks[i]->target;
-		}
-		if (copy_to_user(&to[i], &block, sizeof(block)))
-			return -EFAULT;
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
+	nr = slots->nr_blocks;
+	fits = args.nr_blocks >= nr;
+	if (fits)
+		copy = kvcalloc(nr, sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	for (i = 0; copy && i < nr; i++) {
+		copy[i].target = GLASSRAM_TARGET_NONE;
+		if (!slots->blocks[i])
+			continue;
+		copy[i].start = slots->blocks[i]->start;
+		copy[i].target = slots->blocks[i]->target;
 	}
-	return 0;
+	mutex_unlock(&session->lock);
+
+	args.nr_blocks = nr;
+	ret = !fits ? -ENOSPC : nr && !copy ? -ENOMEM : 0;
+	if (!ret && copy_to_user(u64_to_user_ptr(args.blocks), copy, nr * sizeof(*copy)))
+		ret = -EFAULT;
+	kvfree(copy);
+	return glassram_args_put(user, &args, sizeof(args)) ?: ret;
 }
 
 static void fill_thread(struct glassram_thread *to, const struct glassram_thread_entry *entry,
@@ -218,7 +246,10 @@ static long threads(struct glassram_session *session, void __user *user)
 		return -EINVAL;
 	room = args.nr_threads;
 	to = u64_to_user_ptr(args.threads);
-	/* An entry is complete once it has an epoch: pairs with the hook's release. */
+	/*
+	 * No lock: entries are made by the threads themselves, and stay. One is
+	 * complete once it has an epoch: pairs with the hook's release.
+	 */
 	for (slot = 1; slot < GLASSRAM_MAX_THREADS; slot++)
 		if (smp_load_acquire(&entries[slot].last_epoch)) /* as above */
 			nr++;
@@ -243,11 +274,25 @@ static long threads(struct glassram_session *session, void __user *user)
 	return glassram_args_put(user, &args, sizeof(args));
 }
 
+static void fill_target(struct glassram_target *to, const struct glassram_mm *target)
+{
+	*to = (struct glassram_target){
+		.id = target->id,
+		.state = READ_ONCE(target->state),
+		.tgid = target->tgid,
+		.regions = target->regions.nr_regions - target->regions.nr_refused,
+		.late_ns = target->late_ns,
+		.late_run_ns = target->late_run_ns,
+	};
+	strscpy(to->comm, target->comm, sizeof(to->comm));
+}
+
 static long targets(struct glassram_session *session, void __user *user)
 {
-	struct glassram_target __user *to;
+	struct glassram_target *copy = NULL;
 	struct glassram_targets args;
 	struct glassram_mm *target;
+	u32 nr, i = 0;
 	bool fits;
 	long ret;
 
@@ -256,57 +301,47 @@ static long targets(struct glassram_session *session, void __user *user)
 		return ret;
 	if (args.flags || args.pad)
 		return -EINVAL;
-	fits = args.nr_targets >= session->nr_targets;
-	args.nr_targets = session->nr_targets;
-	ret = glassram_args_put(user, &args, sizeof(args));
-	if (ret)
-		return ret;
-	if (!fits)
-		return -ENOSPC;
-	to = u64_to_user_ptr(args.targets);
-	glassram_for_each_target(target, session) {
-		struct glassram_target record = {
-			.id = target->id,
-			.state = READ_ONCE(target->state),
-			.tgid = target->tgid,
-			.regions = target->regions.nr_regions - target->regions.nr_refused,
-			.late_ns = target->late_ns,
-			.late_run_ns = target->late_run_ns,
-		};
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
+	nr = session->nr_targets;
+	fits = args.nr_targets >= nr;
+	if (fits)
+		copy = kvmalloc_array(nr, sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	if (copy)
+		glassram_for_each_target(target, session)
+			fill_target(&copy[i++], target);
+	mutex_unlock(&session->lock);
 
-		strscpy(record.comm, target->comm, sizeof(record.comm));
-		if (copy_to_user(to++, &record, sizeof(record)))
-			return -EFAULT;
-	}
-	return 0;
+	args.nr_targets = nr;
+	ret = !fits ? -ENOSPC : nr && !copy ? -ENOMEM : 0;
+	if (!ret && copy_to_user(u64_to_user_ptr(args.targets), copy, nr * sizeof(*copy)))
+		ret = -EFAULT;
+	kvfree(copy);
+	return glassram_args_put(user, &args, sizeof(args)) ?: ret;
 }
 
 static u32 count_clients(struct glassram_session *session)
 {
-	u32 nr;
+	struct glassram_client *client;
+	u32 nr = 0;
 
 	spin_lock(&session->clients_lock);
-	nr = list_count_nodes(&session->clients);
+	list_for_each_entry(client, &session->clients, link)
+		nr++;
 	spin_unlock(&session->clients_lock);
 	return nr;
 }
 
-static long stats(struct glassram_client *client, void __user *user)
+/* The session's lock is held. */
+static void fill_stats(struct glassram_client *client, struct glassram_stats *stats)
 {
 	struct glassram_session *session = client->session;
 	struct glassram_totals totals;
 	struct glassram_mm *target;
-	struct glassram_stats args;
-	long ret;
 
-	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_STATS_SIZE_VER0);
-	if (ret < 0)
-		return ret;
-	if (args.flags)
-		return -EINVAL;
 	glassram_tables_totals(session, &totals);
-	args = (struct glassram_stats){
-		.size = ret,
+	*stats = (struct glassram_stats){
+		.size = stats->size,
 		.epoch = session->epoch,
 		.state = glassram_session_shown_state(session),
 		.faults = totals.faults,
@@ -330,17 +365,33 @@ static long stats(struct glassram_client *client, void __user *user)
 		.owner = glassram_client_owns(client),
 	};
 	glassram_for_each_target(target, session) {
-		args.regions += target->regions.nr_regions - target->regions.nr_refused;
-		args.refused += target->regions.nr_refused;
+		stats->regions += target->regions.nr_regions - target->regions.nr_refused;
+		stats->refused += target->regions.nr_refused;
 	}
 	WRITE_ONCE(client->stats_epoch, session->epoch);
 	WRITE_ONCE(client->promoted, false);
+}
+
+static long stats(struct glassram_client *client, void __user *user)
+{
+	struct glassram_stats args;
+	long ret;
+
+	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_STATS_SIZE_VER0);
+	if (ret < 0)
+		return ret;
+	if (args.flags)
+		return -EINVAL;
+	if (mutex_lock_killable(&client->session->lock))
+		return -EINTR;
+	fill_stats(client, &args);
+	mutex_unlock(&client->session->lock);
 	return glassram_args_put(user, &args, min_t(size_t, args.size, sizeof(args)));
 }
 
 /**
  * glassram_tables_ioctl() - the ioctls that only show
- * @client: the caller's session fd; the session's lock is held
+ * @client: the caller's session fd; the session's lock is not held
  * @nr: number of the ioctl
  * @arg: user argument
  */

@@ -221,7 +221,7 @@ TEST_F(targets, the_session_lives_as_long_as_one_of_them)
 TEST_F(targets, dropped_slots_are_cleared_and_used_again)
 {
 	struct session *s = &self->session;
-	uint64_t slots;
+	uint64_t slots, generation;
 	uint32_t nr_blocks;
 
 	ASSERT_EQ(0, target_next(&self->second));
@@ -242,8 +242,10 @@ TEST_F(targets, dropped_slots_are_cleared_and_used_again)
 			if (s->blocks[b].target == GLASSRAM_TARGET_NONE)
 				EXPECT_EQ(0, session_column(s, GLASSRAM_COLUMN_STAMP,
 							    b * GLASSRAM_BLOCK_SLOTS));
+		generation = s->control->regions_generation;
 		ASSERT_EQ(0, session_add(s, self->second.pid, &self->add));
 		EXPECT_EQ(id + 1, self->add.target);
+		EXPECT_LT(generation, s->control->regions_generation);
 		ASSERT_EQ(0, target_next(&self->second));
 		ASSERT_EQ(0, session_advance(s, 0));
 		EXPECT_EQ(round + 2, hits_of(s, self->add.target));

@@ -197,8 +197,8 @@ struct glassram_attach {
  * All arming happens in this call, in the caller's context.
  *
  * Errors: EINVAL, EFAULT as for ATTACH; EPERM not the owner; ESRCH no target's
- * address space is left (exit or exec), and none is followed; EXDEV the arguments were changed while in use, and the
- * session was ended; EINTR a signal came while sleeping (PACED), nothing was
+ * address space is left (exit or exec), and none is followed; EXDEV the arguments
+ * were changed while in use, and the session was ended; EINTR a signal came while sleeping (PACED), nothing was
  * done; ENOMEM the epoch was closed but some pages have no slots yet.
  */
 struct glassram_advance {
@@ -318,7 +318,8 @@ struct glassram_region {
  * @names: address of the names area, or 0
  * @nr_regions: in: capacity of @regions; out: regions that exist
  * @names_len: in: bytes at @names; out: bytes of all names
- * @generation: out: changes with every change of the table
+ * @generation: out: changes with every change of the table, and when a block of
+ *	a dropped target is given out again
  *
  * Sorted by target, then address. Brought up to date by ADVANCE. Mappings that
  * can never be written (no VM_MAYWRITE) are left out.
