@@ -124,7 +124,7 @@ check_api()
 		[ -n "$(section "$name")" ] || { echo "docs/api.md: no section on $name"; continue; }
 		comment=$(header_comment "$name")
 		[ -n "$comment" ] || echo "$header: no comment on $name"
-		grep -oE '\bE[A-Z0-9]{3,}\b' <<<"$comment" | sort -u | lacks "$name" error
+		grep -oE '\bE[A-Z0-9]{3,}\b' <<<"$comment" | grep -vx "$name" | sort -u | lacks "$name" error
 		sed -nE 's/^ \* @(\w+):.*/\1/p' <<<"$comment" | lacks "$name" field
 		[[ $(section "$name") == *'```c'* ]] || echo "docs/api.md: $name has no example"
 	done < <(sed -nE 's/^#define GLASSRAM_(\w+) _IOW?R?\(.*/\1/p' $header)
