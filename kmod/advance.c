@@ -145,6 +145,12 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	clear_bit(GLASSRAM_STALE_SLOTS, &session->stale);
 	glassram_deferred_replay(session);
 
+	if (session->regions_generation != generation || session->slots.generation != growth)
+		glassram_events_emit(session, (struct glassram_event){
+			.type = GLASSRAM_EVENT_LAYOUT,
+			.length = session->slots.generation,
+			.value = session->regions_generation,
+		});
 	session->armed += armed;
 	session->armed_last = armed;
 	args->armed = armed;

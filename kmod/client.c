@@ -51,8 +51,10 @@ static void remove_client(struct glassram_session *session, struct glassram_clie
 		WRITE_ONCE(session->owner, heir);
 	}
 	spin_unlock(&session->clients_lock);
-	if (heir)
-		wake_up_interruptible_poll(&session->wait, EPOLLPRI);
+	if (!heir)
+		return;
+	glassram_events_emit(session, (struct glassram_event){ .type = GLASSRAM_EVENT_OWNER });
+	wake_up_interruptible_poll(&session->wait, EPOLLPRI);
 }
 
 static void put_session(struct glassram_session *session)
@@ -83,6 +85,8 @@ static long client_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -ENOTTY;
 	if (nr == _IOC_NR(GLASSRAM_ADVANCE))
 		return glassram_advance_ioctl(client, user);
+	if (nr == _IOC_NR(GLASSRAM_EVENTS))
+		return glassram_events_open(client->session, user);
 	ret = glassram_control_ioctl(client, nr, user);
 	return ret == -ENOTTY ? glassram_tables_ioctl(client, nr, user) : ret;
 }

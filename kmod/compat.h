@@ -12,7 +12,9 @@
 #include <linux/ftrace.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/userfaultfd.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/version.h>
@@ -88,5 +90,40 @@ static inline struct inode *file_user_inode(struct file *file)
 	return file_inode(file);
 }
 #endif
+
+/* Threads that the kernel makes for a process; no fork tracepoint tells of them. */
+#ifdef PF_USER_WORKER
+#define GLASSRAM_PF_WORKER (PF_IO_WORKER | PF_USER_WORKER)
+#else
+#define GLASSRAM_PF_WORKER PF_IO_WORKER
+#endif
+
+/*
+ * sched_process_exit() has got a second argument (group_dead): which probe fits?
+ * Asks <trace/events/sched.h>.
+ */
+#define GLASSRAM_EXIT_PROBE(one, two)						\
+	__builtin_choose_expr(__builtin_types_compatible_p(			\
+		typeof(check_trace_callback_type_sched_process_exit),		\
+		void(void (*)(void *, struct task_struct *))), (void *)(one), (void *)(two))
+
+/*
+ * The arguments of userfaultfd_unmap_prep(): the first was the mm, and is one of
+ * the mappings in the range since 6.2, whose part of it this makes of *@start and
+ * *@end. Return: the mm.
+ */
+static inline const struct mm_struct *
+glassram_unmap_range(const void *first, unsigned long *start, unsigned long *end)
+{
+	const struct vm_area_struct *vma = first;
+
+	if (__builtin_types_compatible_p(typeof(userfaultfd_unmap_prep),
+					 int(struct mm_struct *, unsigned long, unsigned long,
+					     struct list_head *)))
+		return first;
+	*start = max(*start, vma->vm_start);
+	*end = min(*end, vma->vm_end);
+	return vma->vm_mm;
+}
 
 #endif /* GLASSRAM_COMPAT_H */

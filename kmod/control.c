@@ -16,26 +16,35 @@
 static int set_options(struct glassram_client *client, struct glassram_options *args)
 {
 	struct glassram_session *session = client->session;
+	bool followed = session->family.follow;
 	int ret;
 
 	if (args->flags && !glassram_client_owns(client))
 		return -EPERM;
-	if (args->flags & GLASSRAM_OPTION_POLICY) {
-		if (*args->policy && !glassram_policy_supported())
-			return -EOPNOTSUPP;
-		ret = glassram_policy_bind(session, args->policy);
+	if (args->flags & GLASSRAM_OPTION_POLICY && *args->policy && !glassram_policy_supported())
+		return -EOPNOTSUPP;
+	if (args->flags & GLASSRAM_OPTION_FOLLOW && args->follow) {
+		ret = glassram_family_follow(session, true);
 		if (ret)
 			return ret;
+	}
+	if (args->flags & GLASSRAM_OPTION_POLICY) {
+		ret = glassram_policy_bind(session, args->policy);
+		if (ret) {
+			if (!followed)
+				glassram_family_follow(session, false);
+			return ret;
+		}
 	}
 	if (args->flags & GLASSRAM_OPTION_RATE) {
 		WRITE_ONCE(session->rate_hz, args->rate_hz);
 		WRITE_ONCE(session->next_tick, ktime_get());
 	}
-	if (args->flags & GLASSRAM_OPTION_FOLLOW)
-		WRITE_ONCE(session->follow, args->follow);
+	if (args->flags & GLASSRAM_OPTION_FOLLOW && !args->follow)
+		glassram_family_follow(session, false);
 	args->flags = 0;
 	args->rate_hz = session->rate_hz;
-	args->follow = session->follow;
+	args->follow = session->family.follow;
 	glassram_policy_name(session, args->policy);
 	return 0;
 }
@@ -95,6 +104,10 @@ static long pause_session(struct glassram_client *client, void __user *user)
 	WRITE_ONCE(session->paused, args.paused);
 	if (args.paused)
 		pause_targets(session);
+	glassram_events_emit(session, (struct glassram_event){
+		.type = GLASSRAM_EVENT_PAUSE,
+		.value = args.paused,
+	});
 	glassram_session_update_control(session);
 	return 0;
 }
@@ -121,6 +134,7 @@ static long reset(struct glassram_client *client, void __user *user)
 	session->unexplained = 0;
 	session->armed = 0;
 	session->advance_ns = 0;
+	glassram_events_emit(session, (struct glassram_event){ .type = GLASSRAM_EVENT_RESET });
 	glassram_session_update_control(session);
 	return 0;
 }
@@ -167,6 +181,13 @@ static int add_target(struct glassram_session *session, struct glassram_target_a
 		return ret;
 	}
 	session->armed += armed;
+	glassram_family_late(session, identity->task, &target->late_ns, &target->late_run_ns);
+	glassram_events_emit(session, (struct glassram_event){
+		.type = GLASSRAM_EVENT_TARGET,
+		.target = target->id,
+		.length = target->late_run_ns,
+		.value = target->late_ns,
+	});
 	args->late_ns = target->late_ns;
 	args->late_run_ns = target->late_run_ns;
 	return 0;

@@ -44,12 +44,13 @@ u64 glassram_deferred_memory(void)
  * @epoch: the epoch the hit belongs to
  * @thread: thread slot of the writer
  * @weight: weight given by the policy
+ * @user: the fault came from user mode
  *
  * Called by the hook: does not sleep, takes no lock.
  * Return: false if the ring is full and the hit is lost.
  */
 bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsigned long address,
-			    u32 epoch, u32 thread, u32 weight)
+			    u32 epoch, u32 thread, u32 weight, bool user)
 {
 	struct glassram_deferred_hit *hit;
 	int head = atomic_read(&deferred->head);
@@ -64,6 +65,7 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsi
 	hit->epoch = epoch;
 	hit->weight = weight;
 	hit->thread = thread;
+	hit->user = user;
 	hit->target = target;
 	smp_store_release(&hit->ready, (u32)head + 1); /* the entry is complete */
 	return true;
@@ -71,6 +73,25 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsi
 
 /* What became of a deferred hit. DROPPED: its target is none any more. */
 enum replay { COUNTED, DUPLICATE, DROPPED, LOST };
+
+/* Late, but with the thread and the epoch that it had. */
+static void tell_hit(struct glassram_session *session, const struct glassram_mm *target,
+		     const struct glassram_deferred_hit *hit)
+{
+	const struct glassram_thread_entry *thread = &session->threads.entries[hit->thread];
+	struct glassram_event event = {
+		.type = GLASSRAM_EVENT_HIT,
+		.epoch = hit->epoch,
+		.target = target->id,
+		.tid = thread->tid,
+		.tgid = thread->tgid,
+		.address = hit->address,
+		.value = hit->weight,
+		.flags = FAULT_FLAG_WRITE | (hit->user ? FAULT_FLAG_USER : 0),
+	};
+
+	glassram_events_put(session, &event);
+}
 
 static enum replay replay(struct glassram_session *session,
 			  const struct glassram_deferred_hit *hit)
@@ -98,6 +119,8 @@ static enum replay replay(struct glassram_session *session,
 	if ((s32)(old - hit->epoch) < 0)
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], hit->thread);
 	atomic_add(hit->weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
+	if (glassram_events_wanted(session, GLASSRAM_EVENT_HIT))
+		tell_hit(session, target, hit);
 	return COUNTED;
 }
 

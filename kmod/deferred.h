@@ -18,6 +18,7 @@ struct glassram_session;
  * @epoch: when it happened
  * @weight: what the policy gave it
  * @thread: thread slot
+ * @user: the fault came from user mode
  * @target: the low 16 bits of the target's id
  * @ready: position + 1 once the entry is complete
  */
@@ -25,11 +26,13 @@ struct glassram_deferred_hit {
 	unsigned long address;
 	u32 epoch;
 	u32 weight;
-	u16 thread;
+	u16 thread : 14;
+	u16 user : 1;
 	u16 target;
 	u32 ready;
 };
-static_assert(GLASSRAM_MAX_THREADS <= U16_MAX + 1);
+
+static_assert(BIT(14) == GLASSRAM_MAX_THREADS);
 
 struct glassram_deferred {
 	struct glassram_deferred_hit *ring;
@@ -40,7 +43,7 @@ struct glassram_deferred {
 int glassram_deferred_init(struct glassram_deferred *deferred);
 void glassram_deferred_finish(struct glassram_deferred *deferred);
 bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsigned long address,
-			    u32 epoch, u32 thread, u32 weight);
+			    u32 epoch, u32 thread, u32 weight, bool user);
 void glassram_deferred_replay(struct glassram_session *session);
 u64 glassram_deferred_memory(void);
 

@@ -79,6 +79,24 @@ static __always_inline void exempt_chunk(struct glassram_session *session,
 		   READ_ONCE(session->epoch));
 }
 
+/* For streams of HIT; kept out of the way of all others. */
+static noinline notrace void tell_hit(const struct glassram_mm *target, unsigned long address,
+				      unsigned int flags, u32 epoch, u32 weight)
+{
+	struct glassram_event event = {
+		.type = GLASSRAM_EVENT_HIT,
+		.epoch = epoch,
+		.target = target->id,
+		.tid = current->pid,
+		.tgid = current->tgid,
+		.address = address,
+		.value = weight,
+		.flags = flags & (FAULT_FLAG_WRITE | FAULT_FLAG_USER),
+	};
+
+	glassram_events_put(target->session, &event);
+}
+
 static __always_inline void count_write(struct glassram_mm *target, struct vm_area_struct *vma,
 					unsigned long address, unsigned int flags)
 {
@@ -156,9 +174,11 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], thread);
 		/* Two epochs can overlap on two CPUs, so atomic. */
 		atomic_add(weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
+		if (glassram_events_wanted(session, GLASSRAM_EVENT_HIT))
+			tell_hit(target, address, flags, epoch, weight);
 	} else {
 		if (!glassram_deferred_push(&session->deferred, target->id, address, epoch,
-					    thread, weight)) {
+					    thread, weight, flags & FAULT_FLAG_USER)) {
 			atomic64_dec(&session->threads.entries[thread].hits);
 			this_cpu_inc(session->totals->lost);
 			return;
@@ -365,6 +385,23 @@ struct glassram_session *glassram_fault_find(const struct mm_struct *mm)
 		session = target->session;
 	mutex_unlock(&watched_lock);
 	return session;
+}
+
+/**
+ * glassram_fault_target() - the target of an address space, if it is watched
+ * @mm: the address space
+ *
+ * Not found while it is paused. Any context.
+ * Return: the target, valid in this RCU read section; or NULL.
+ */
+struct glassram_mm *glassram_fault_target(const struct mm_struct *mm)
+{
+	struct glassram_mm *target;
+
+	hlist_for_each_entry_rcu(target, bucket_of(mm), hash)
+		if (target->mm == mm)
+			return target;
+	return NULL;
 }
 
 int glassram_fault_init(void)

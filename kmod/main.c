@@ -8,6 +8,8 @@
 #include <linux/module.h>
 
 #include "args.h"
+#include "family.h"
+#include "layout_events.h"
 #include "main.h"
 #include "policy.h"
 #include "session.h"
@@ -26,7 +28,8 @@ static long query(void __user *user)
 		.size = ret,
 		.api_version = GLASSRAM_API_VERSION,
 		.block_slots = GLASSRAM_BLOCK_SLOTS,
-		.features = glassram_policy_supported() ? GLASSRAM_FEATURE_POLICY : 0,
+		.features = (glassram_policy_supported() ? GLASSRAM_FEATURE_POLICY : 0) |
+			    (glassram_layout_supported() ? GLASSRAM_FEATURE_LAYOUT_EVENTS : 0),
 		.backends = GLASSRAM_BACKEND_WP_ASYNC,
 		.max_slots = GLASSRAM_MAX_SLOTS,
 		.max_threads = GLASSRAM_MAX_THREADS,
@@ -95,6 +98,8 @@ static int __init glassram_init(void)
 	if (ret)
 		goto exit_session;
 	glassram_policy_init();
+	glassram_family_setup();
+	glassram_layout_init();
 	/* Last: from here on userspace can come in. */
 	ret = misc_register(&device);
 	if (ret)
@@ -102,6 +107,8 @@ static int __init glassram_init(void)
 	return 0;
 
 exit_fault:
+	glassram_layout_exit();
+	glassram_family_exit();
 	glassram_fault_exit();
 exit_session:
 	glassram_session_exit();
@@ -112,6 +119,8 @@ static void __exit glassram_exit(void)
 {
 	misc_deregister(&device);
 	glassram_session_exit();
+	glassram_layout_exit();
+	glassram_family_exit();
 	glassram_fault_exit();
 }
 

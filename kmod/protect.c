@@ -26,6 +26,21 @@
 /* Ranges of one scan: what is copied back through one kernel buffer. */
 #define RANGES_PER_SCAN 512
 
+/* Nobody knows any more who it was. */
+static void tell_late_hit(const struct glassram_mm *target, unsigned long address, u32 epoch)
+{
+	struct glassram_event event = {
+		.type = GLASSRAM_EVENT_HIT,
+		.epoch = epoch,
+		.target = target->id,
+		.address = address,
+		.value = 1,
+		.flags = FAULT_FLAG_WRITE,
+	};
+
+	glassram_events_put(target->session, &event);
+}
+
 /*
  * One page was found written and is armed again. Self-check: since it was armed
  * before, there must have been a hit. Exempt are chunks with a read fault since
@@ -56,6 +71,8 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 		if (try_cmpxchg(stamp, &seen, epoch - 1)) {
 			atomic_inc((atomic_t *)&block->column[GLASSRAM_HITS][i]);
 			this_cpu_inc(target->session->totals->hits);
+			if (glassram_events_wanted(target->session, GLASSRAM_EVENT_HIT))
+				tell_late_hit(target, block->start + i * PAGE_SIZE, epoch - 1);
 		}
 		return;
 	}

@@ -412,6 +412,13 @@ int glassram_regions_update(struct glassram_mm *target, struct glassram_work *wo
 		if (ret == -EFAULT || ret == -EINTR || ret == -ENOMEM || ret == -EXDEV)
 			goto free;
 		if (ret) {
+			glassram_events_emit(target->session, (struct glassram_event){
+				.type = GLASSRAM_EVENT_REFUSED,
+				.target = target->id,
+				.address = range->start,
+				.length = range->end - range->start,
+				.value = -ret,
+			});
 			ret = range_add(&refused, range->start, range->end, ret);
 			if (ret)
 				goto free;

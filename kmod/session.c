@@ -153,7 +153,7 @@ static void end_session(struct glassram_session *session, u32 state)
  */
 void glassram_session_check_end(struct glassram_session *session)
 {
-	if (!atomic_read(&session->live))
+	if (!atomic_read(&session->live) && !glassram_family_follows(session))
 		end_session(session, GLASSRAM_STATE_ENDED);
 }
 
@@ -165,6 +165,11 @@ void glassram_session_check_end(struct glassram_session *session)
 void glassram_session_target_ended(struct glassram_session *session,
 				   const struct glassram_mm *target)
 {
+	if (target->listed)
+		glassram_events_emit(session, (struct glassram_event){
+			.type = GLASSRAM_EVENT_TARGET_END,
+			.target = target->id,
+		});
 	atomic_dec(&session->live);
 	glassram_session_check_end(session);
 	if (target->listed)
@@ -221,6 +226,8 @@ int glassram_session_add_target(struct glassram_session *session,
 	if (!target)
 		return -ENOMEM;
 	ret = glassram_target_start(target, work);
+	if (!ret)
+		ret = glassram_family_add(session, identity->task, target->id);
 	if (ret) {
 		glassram_fault_unwatch(target);
 		synchronize_rcu();
@@ -246,6 +253,7 @@ int glassram_session_add_target(struct glassram_session *session,
 void glassram_session_drop_target(struct glassram_session *session, struct glassram_mm *target)
 {
 	glassram_fault_unwatch(target);
+	glassram_family_drop(session, target->id);
 	/* While its last hits still find it. */
 	glassram_deferred_replay(session);
 	target->listed = false;
@@ -273,6 +281,8 @@ struct glassram_session *glassram_session_alloc(void)
 	INIT_LIST_HEAD(&session->clients);
 	mutex_init(&session->lock);
 	INIT_LIST_HEAD(&session->targets);
+	glassram_family_init(&session->family);
+	glassram_streams_init(&session->streams);
 	init_waitqueue_head(&session->wait);
 	INIT_LIST_HEAD(&session->policy_link);
 	session->epoch = GLASSRAM_FIRST_EPOCH;
@@ -325,8 +335,9 @@ static void destroy_work(struct work_struct *work)
 		container_of(work, struct glassram_session, destroy_work);
 	struct glassram_farewell *farewell = session->farewell;
 
-	/* The hook may still be inside. */
+	/* The hook and the tracepoints may still be inside. */
 	synchronize_rcu();
+	glassram_streams_close(&session->streams);
 	session->farewell = NULL;
 	glassram_session_free(session);
 	complete(&farewell->done);
@@ -349,6 +360,7 @@ void glassram_session_destroy(struct glassram_session *session)
 	glassram_policy_bind(session, "");
 	glassram_for_each_target(target, session)
 		glassram_fault_unwatch(target);
+	glassram_family_forget(session);
 	INIT_WORK(&session->destroy_work, destroy_work);
 	queue_work(destroy_queue, &session->destroy_work);
 	wait_for_completion_timeout(&farewell->done, CLOSE_PATIENCE);

@@ -22,6 +22,8 @@
 #include <linux/glassram.h>
 
 #include "deferred.h"
+#include "events.h"
+#include "family.h"
 #include "slots.h"
 #include "thread.h"
 
@@ -70,7 +72,6 @@ struct glassram_client {
  * @epoch: the open epoch; hook
  * @state: GLASSRAM_STATE_LIVE, _ENDED or _FAILED; ENDED can come at any time
  * @paused: nothing is watched at the moment
- * @follow: the session lives as long as its family
  * @live: targets whose address space is alive
  * @stale: something was seen that the next ADVANCE must look at; hook
  * @policy: the bound policy or NULL; RCU, list membership under policy_lock; hook
@@ -82,6 +83,8 @@ struct glassram_client {
  * @regions_generation: changes with the regions of any target; shown with the
  *	blocks that were used again: glassram_session_regions_generation()
  * @slots: the columns and blocks of all targets
+ * @family: the processes of its targets, and whom it follows
+ * @streams: who reads its events; hook
  * @threads: thread table
  * @deferred: hits that came before their slot
  * @totals: per-CPU totals; hook
@@ -101,7 +104,6 @@ struct glassram_session {
 	u32 epoch;
 	u32 state;
 	bool paused;
-	bool follow;
 	atomic_t live;
 	unsigned long stale;
 	struct glassram_policy_ops __rcu *policy;
@@ -113,6 +115,8 @@ struct glassram_session {
 	u32 next_target;
 	u64 regions_generation;
 	struct glassram_slots slots;
+	struct glassram_family family;
+	struct glassram_streams streams;
 	struct glassram_thread_table threads;
 	struct glassram_deferred deferred;
 	struct glassram_totals __percpu *totals;

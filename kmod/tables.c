@@ -53,7 +53,7 @@ static u64 memory_of(struct glassram_session *session)
 {
 	struct glassram_mm *target;
 	u64 bytes = sizeof(*session) + PAGE_SIZE + glassram_slots_memory(&session->slots) +
-		    glassram_deferred_memory() +
+		    glassram_deferred_memory() + glassram_family_memory(session) +
 		    GLASSRAM_MAX_THREADS * sizeof(struct glassram_thread_entry);
 
 	glassram_for_each_target(target, session)

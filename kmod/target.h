@@ -127,5 +127,6 @@ void glassram_fault_unwatch(struct glassram_mm *target);
 void glassram_fault_pause(struct glassram_mm *target);
 int glassram_fault_resume(struct glassram_mm *target);
 struct glassram_session *glassram_fault_find(const struct mm_struct *mm);
+struct glassram_mm *glassram_fault_target(const struct mm_struct *mm);
 
 #endif /* GLASSRAM_TARGET_H */

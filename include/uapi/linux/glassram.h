@@ -689,14 +689,14 @@ struct glassram_targets {
 /* Types of events: glassram_event.type, and bit numbers of glassram_events.mask. */
 #define GLASSRAM_EVENT_LOST 0 /* value: records that found the stream full; always on */
 #define GLASSRAM_EVENT_FORK 1 /* value: the new process; SAME_MM: it shares the memory */
-#define GLASSRAM_EVENT_EXEC 2 /* the target's address space is gone, a new one is there */
-#define GLASSRAM_EVENT_EXIT 3 /* the last thread of a process; value: exit code, as wait() */
+#define GLASSRAM_EVENT_EXEC 2 /* a new program; value: the tid that the caller of exec had before */
+#define GLASSRAM_EVENT_EXIT 3 /* a process; value: status, as wait(); see struct glassram_event */
 #define GLASSRAM_EVENT_THREAD_START 4 /* tid: who started it; value: the new thread */
 #define GLASSRAM_EVENT_THREAD_EXIT 5
 #define GLASSRAM_EVENT_MAP 6 /* address, length: new, grown, or its protection changed */
 #define GLASSRAM_EVENT_UNMAP 7 /* address, length */
 #define GLASSRAM_EVENT_REMOVE 8 /* MADV_DONTNEED, _FREE, _REMOVE: address, length */
-#define GLASSRAM_EVENT_REMAP 9 /* mremap(): address, length (the old one), value: new address */
+#define GLASSRAM_EVENT_REMAP 9 /* mremap(): address, length (the old ones), value: new address */
 #define GLASSRAM_EVENT_REFUSED 10 /* address, length; value: errno */
 #define GLASSRAM_EVENT_LAYOUT 11 /* value: generation of the regions; length: of the counters */
 #define GLASSRAM_EVENT_TARGET 12 /* added; value: late_ns, length: late_run_ns */
@@ -704,7 +704,7 @@ struct glassram_targets {
 #define GLASSRAM_EVENT_PAUSE 14 /* value: 1 paused, 0 goes on */
 #define GLASSRAM_EVENT_RESET 15
 #define GLASSRAM_EVENT_OWNER 16 /* the session has a new owner */
-#define GLASSRAM_EVENT_HIT 17 /* one counted fault: address; value: weight; flags: FAULT_* */
+#define GLASSRAM_EVENT_HIT 17 /* one hit: address; value: weight; flags: of the fault */
 #define GLASSRAM_EVENT_NR 18
 
 /* glassram_event.flags of FORK */
@@ -726,6 +726,16 @@ struct glassram_targets {
  * @flags: by type; for HIT the fault's flags: bit 0 write, bit 6 user mode (the
  *	kernel's FAULT_FLAG_*)
  * @pad: 0
+ *
+ * The records of a stream are in the order of their times. EXIT is told once for
+ * each process, when none of its threads runs its program any more; where they
+ * die together, it takes the place of the THREAD_EXIT of one of them, and those of
+ * the others may follow. UNMAP and REMOVE are told when the change begins, for
+ * each mapping with the addresses that it loses (before 6.2: once, with those
+ * that were asked for); shmdt(), exit and exec tell none. Nothing of MAP to REMAP
+ * is told while the session is paused. HIT is told when the hit counts, for a
+ * page without a slot that is the next ADVANCE; its tid is 0 where nobody knows
+ * who wrote.
  */
 struct glassram_event {
 	__u32 size;
