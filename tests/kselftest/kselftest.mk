@@ -7,13 +7,14 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 	kinds layout process threads intact hostile module programs \
-	clients pause targets
+	clients pause targets \
+	events events_process events_layout events_hit events_session
 
 # What the second kernel row runs: the loss tests, and one of everything else.
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout)
 
 KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
-KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o)
+KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o event_log.o)
 KSELFTESTS += $(KSELFTEST_PROGRAMS)
 
 $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
