@@ -10,7 +10,7 @@ LIB_UNIT_LIBRARY := $(LIBGLASSRAM_SOURCES:%.c=$(LIB_UNIT)/sanitized/%.o)
 LIB_UNIT_GLASSCTL := $(GLASSCTL_SOURCES:%.c=$(LIB_UNIT)/sanitized/%.o)
 
 UNIT_TESTS += $(LIB_UNIT_TESTS) $(LIB_UNIT)/glassctl_output \
-	tests/unit/lib_link.sh tests/unit/glassctl_commands.sh
+	tests/unit/lib_link.sh tests/unit/glassctl_commands.sh tests/unit/glassctl_signature.sh
 
 # What the tests look at besides themselves.
 tests: $(LIB_UNIT)/glassctl $(BUILD)/libglassram.a $(BUILD)/libglassram.so \

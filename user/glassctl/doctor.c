@@ -29,6 +29,7 @@ static const struct requirement {
 	{ "ftrace", true, check_ftrace },
 	{ "kernel BTF", false, check_btf },
 	{ "lockdown", false, check_lockdown },
+	{ "module signature", false, check_signature },
 	{ "module", true, check_module },
 	{ "device", true, check_device },
 	{ "policies", false, check_policies },

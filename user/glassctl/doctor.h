@@ -47,7 +47,10 @@ void check_wp_async(struct check *check);
 void check_pagemap_scan(struct check *check);
 void check_ftrace(struct check *check);
 void check_btf(struct check *check);
+
+/* doctor_trust.c: what it refuses unsigned */
 void check_lockdown(struct check *check);
+void check_signature(struct check *check);
 
 /* doctor_access.c: the module, and what this user may do with it */
 void check_module(struct check *check);

@@ -128,26 +128,3 @@ void check_btf(struct check *check)
 	check_value(check, "none: no policies");
 	check_fail(check, VERDICT_LIMITED, "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, as Debian's are");
 }
-
-void check_lockdown(struct check *check)
-{
-	char modes[128], *mode, *end;
-
-	if (!read_line("/sys/kernel/security/lockdown", modes, sizeof(modes))) {
-		check_value(check, "none");
-		return;
-	}
-	mode = strchr(modes, '[');
-	end = mode ? strchr(mode, ']') : NULL;
-	if (!end) {
-		check_value(check, "%s", modes);
-		return;
-	}
-	*end = '\0';
-	mode++;
-	check_value(check, "%s", mode);
-	if (!strcmp(mode, "integrity"))
-		check_fail(check, VERDICT_LIMITED, "an unsigned module is refused: sign glassram.ko with your machine owner key (DKMS does; `sudo mokutil --import /var/lib/dkms/mok.pub`), or turn Secure Boot off");
-	else if (!strcmp(mode, "confidentiality"))
-		check_fail(check, VERDICT_LIMITED, "an unsigned module is refused, and so is a policy that reads kernel memory: sign glassram.ko, and boot with lockdown=integrity to use policies");
-}
