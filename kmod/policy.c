@@ -162,8 +162,12 @@ static int policy_init_member(const struct btf_type *type, const struct btf_memb
 	return 1;
 }
 
+/* Called only where the module has type information: without any, registering does nothing
+ * and reports success.
+ */
 static int policy_btf_init(struct btf *btf)
 {
+	supported = true;
 	return 0;
 }
 
@@ -213,8 +217,9 @@ void glassram_policy_init(void)
 {
 	int ret = register_bpf_struct_ops(&policy_struct_ops, glassram_policy_ops);
 
-	supported = !ret;
 	if (ret)
+		supported = false;
+	if (!supported)
 		pr_warn("glassram: no eBPF policies on this kernel (%d): module BTF is missing\n",
 			ret);
 }

@@ -217,7 +217,7 @@ TEST(an_unknown_policy_at_attach)
  */
 static int reload(const char *between)
 {
-	char command[256];
+	char command[512];
 
 	snprintf(command, sizeof(command),
 		 "for i in $(seq 50); do rmmod glassram 2>/dev/null && break; sleep 0.1; done; "
@@ -252,6 +252,30 @@ TEST(the_function_tracer_is_off)
 		TH_LOG("%s", glassram_error_message());
 	glassram_detach(s);
 	target_kill(&t);
+}
+
+/* Registering a struct_ops type succeeds without type information, and does nothing;
+ * QUERY once took that for policies.
+ */
+TEST(a_module_without_type_information_offers_no_policies)
+{
+	struct glassram_policy *policy;
+	struct glassram_query query;
+
+	ASSERT_EQ(glassram_query(&query), GLASSRAM_OK);
+	if (!(query.features & GLASSRAM_FEATURE_POLICY))
+		SKIP(return, "no policies on this kernel, with or without type information");
+	ASSERT_EQ(reload("objcopy --remove-section=.BTF --remove-section=.BTF.base "
+			 "build/kmod-$(uname -r)/glassram.ko /tmp/untyped.ko && "
+			 "insmod /tmp/untyped.ko && udevadm settle"), 0);
+	ASSERT_EQ(glassram_query(&query), GLASSRAM_OK);
+	EXPECT_EQ(query.features & GLASSRAM_FEATURE_POLICY, 0);
+	REFUSED(GLASSRAM_ERR_FEATURE_MISSING,
+		glassram_policy_load("build/bpf/comm.bpf.o", &policy));
+	MESSAGE_HAS("apt install pahole");
+	ASSERT_EQ(reload("lab-load"), 0);
+	ASSERT_EQ(glassram_query(&query), GLASSRAM_OK);
+	EXPECT_NE(query.features & GLASSRAM_FEATURE_POLICY, 0);
 }
 
 TEST_HARNESS_MAIN
