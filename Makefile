@@ -54,8 +54,7 @@ tests: $(UNIT_TESTS) $(KSELFTESTS) $(BENCHES)	## test programs, not run
 KOUT	= $(BUILD)/kmod-$(KVER)
 KMOD_SOURCES := $(sort Kbuild $(wildcard kmod/*.[chS]) $(shell find include -name '*.h' 2>/dev/null))
 module:					## glassram.ko for kernel KVER
-	@[ -d $(KDIR) ] || { echo "make: no headers of kernel $(KVER): apt install linux-headers-$(KVER)" >&2; exit 1; }
-	@command -v pahole >/dev/null || { echo "make: no pahole, so the module would have no BTF: apt install dwarves" >&2; exit 1; }
+	@kmod/buildable.sh $(KVER)
 	@for f in $(KMOD_SOURCES); do \
 		cmp -s $$f $(KOUT)/$$f || { mkdir -p $(KOUT)/$$(dirname $$f) && cp $$f $(KOUT)/$$f; } || exit 1; \
 	done
@@ -70,7 +69,7 @@ lab-build: override CFLAGS += -Werror
 lab-build: user bpf tests
 	@for k in $(KVERS); do $(MAKE) --no-print-directory module KVER=$$k || exit 1; done
 
-.PHONY: lab shell demo check check-debug bench lint
+.PHONY: lab shell demo check check-debug dkms-test check-all bench lint
 lab:					## make the Debian root that builds and tests
 	@$(LAB) setup
 shell:					## a shell in the VM with the module loaded
@@ -81,6 +80,10 @@ check:					## all tests
 	@tests/lab/check
 check-debug:				## all kernel tests on the debug kernel
 	@tests/lab/check-debug
+dkms-test:				## installation with DKMS: kernels come and go
+	@tests/lab/dkms-test
+check-all:				## check, every kernel in full, check-debug, dkms-test
+	@tests/lab/check-all
 bench:					## what watching costs: out/bench.json
 	@tests/bench/run
 lint:					## checkpatch, sparse, both compilers, shellcheck
@@ -100,12 +103,20 @@ deps:					## install what a native build needs (apt)
 	@$(SUDO)apt-get install -y --no-install-recommends linux-headers-$(KVER) || \
 		echo "make: no package has the headers of kernel $(KVER): without them no module for it" >&2
 
-DKMS_SRC = $(DESTDIR)/usr/src/glassram-$(VERSION)
 PROGRAMS = $(wildcard $(BUILD)/glassview $(BUILD)/glassctl)
+DKMS_SRC = $(DESTDIR)/usr/src/glassram-$(VERSION)
+# With DESTDIR (packaging) nothing of the system is looked at or touched.
+LIVE	= $(if $(DESTDIR),,$(1))
 
-# The module comes by DKMS where there is one, so that it follows kernel updates; else it is
-# put beside the running kernel's. With DESTDIR (packaging) nothing of the system is touched.
-install: user bpf			## install everything (as root; PREFIX, DESTDIR)
+# First what can refuse, so that a refused installation leaves nothing behind. The module
+# comes by DKMS where there is one, so that it follows kernel updates; else it is put beside
+# the running kernel's.
+install: installable user bpf		## install everything (as root; PREFIX, DESTDIR)
+	@if [ -n "$(DESTDIR)" ] || command -v dkms >/dev/null; then \
+		$(MAKE) --no-print-directory install-dkms; \
+	else \
+		$(MAKE) --no-print-directory install-module; \
+	fi
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/linux \
 		$(DESTDIR)$(PREFIX)/include/glassram $(DESTDIR)$(PREFIX)/share/glassram/shaders \
 		$(DESTDIR)$(PREFIX)/share/glassram/policies $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(SYSUSERSDIR)
@@ -119,40 +130,43 @@ install: user bpf			## install everything (as root; PREFIX, DESTDIR)
 	install -m 644 $(BPF_TARGETS) $(wildcard bpf/*.h) $(DESTDIR)$(PREFIX)/share/glassram/policies/
 	install -m 644 kmod/60-glassram.rules $(DESTDIR)$(UDEVDIR)/
 	install -m 644 kmod/glassram.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/glassram.conf
-	$(if $(DESTDIR),,-ldconfig)
-	$(if $(DESTDIR),,getent group glassram >/dev/null || groupadd --system glassram)
-	$(if $(DESTDIR),,! command -v udevadm >/dev/null || udevadm control --reload || true)
-	@if [ -n "$(DESTDIR)" ] || command -v dkms >/dev/null; then \
-		$(MAKE) --no-print-directory install-dkms; \
-	else \
-		$(MAKE) --no-print-directory install-module; \
-	fi
-	$(if $(DESTDIR),,@echo "installed. Next: modprobe glassram; adduser YOU glassram; glassctl doctor")
+	$(call LIVE,-ldconfig)
+	$(call LIVE,getent group glassram >/dev/null || groupadd --system glassram)
+	$(call LIVE,! command -v udevadm >/dev/null || udevadm control --reload || true)
+	$(call LIVE,@$(BUILD)/glassctl doctor | sed -n '/^module signature  *limited/{p;n;p}')
+	$(call LIVE,@echo "installed. Next: modprobe glassram; adduser YOU glassram; glassctl doctor")
 
-.PHONY: install-dkms install-module
+.PHONY: installable install-dkms install-module
+installable:
+	$(call LIVE,@[ "$$(id -u)" = 0 ] || { echo "make: only root can install: sudo make install" >&2; exit 1; })
+	$(call LIVE,@kmod/buildable.sh $(KVER))
+
 install-dkms:
 	rm -rf $(DKMS_SRC)
 	set -e; for f in dkms.conf LICENSE $(KMOD_SOURCES); do install -D -m 644 $$f $(DKMS_SRC)/$$f; done
-	$(if $(DESTDIR),,-dkms remove glassram/$(VERSION) --all >/dev/null 2>&1)
-	$(if $(DESTDIR),,dkms install glassram/$(VERSION) -k $(KVER))
+	install -m 755 kmod/buildable.sh $(DKMS_SRC)/kmod/
+	$(call LIVE,kmod/install.sh dkms $(VERSION) $(KVER))
 
 install-module: module
 	$(MAKE) --no-print-directory -C $(KDIR) M=$(abspath $(KOUT)) INSTALL_MOD_DIR=updates modules_install
 	depmod $(KVER)
 
+# The group stays, as groups do: files may belong to it.
 uninstall:				## remove what install put there
-	-rmmod glassram 2>/dev/null
-	-! command -v dkms >/dev/null || dkms remove glassram/$(VERSION) --all 2>/dev/null
-	rm -rf $(DKMS_SRC) $(DESTDIR)$(PREFIX)/share/glassram $(DESTDIR)$(PREFIX)/include/glassram
+	$(call LIVE,@! grep -qs '^glassram ' /proc/modules || rmmod glassram || \
+		echo "make: glassram.ko is in use and stays loaded: close its sessions and say rmmod glassram" >&2)
+	$(if $(DESTDIR),rm -rf $(DKMS_SRC),kmod/install.sh remove)
+	rm -rf $(DESTDIR)$(PREFIX)/share/glassram $(DESTDIR)$(PREFIX)/include/glassram
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/glassram.h $(DESTDIR)$(PREFIX)/bin/glassview $(DESTDIR)$(PREFIX)/bin/glassctl \
 		$(DESTDIR)$(LIBDIR)/libglassram.a $(DESTDIR)$(LIBDIR)/libglassram.so* $(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc \
-		$(DESTDIR)$(UDEVDIR)/60-glassram.rules $(DESTDIR)$(SYSUSERSDIR)/glassram.conf \
-		/lib/modules/*/updates/glassram.ko*
-	$(if $(DESTDIR),,-depmod $(KVER))
-	$(if $(DESTDIR),,-ldconfig)
+		$(DESTDIR)$(UDEVDIR)/60-glassram.rules $(DESTDIR)$(SYSUSERSDIR)/glassram.conf
+	-@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/linux $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(SYSUSERSDIR) 2>/dev/null
+	$(call LIVE,-ldconfig)
+	$(call LIVE,! command -v udevadm >/dev/null || udevadm control --reload || true)
 
 .PHONY: clean help
 clean:					## remove what was built here
 	rm -rf $(BUILD) out
 help:					## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | expand -t 12
