@@ -188,7 +188,7 @@ check_targets()
 		while IFS= read -r target; do
 			grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile tests/*/*.mk user/*/*.mk bpf/*.mk ||
 				echo "$file: there is no target '$target' of make"
-		done < <(code "$file" | grep -oE '\bmake( -[^ ]+)* [a-z]+' | awk '{ print $NF }' | sort -u)
+		done < <(code "$file" | grep -oE '\bmake( -[^ ]+)* [a-z][a-z-]*' | awk '{ print $NF }' | sort -u)
 	done
 }
 
