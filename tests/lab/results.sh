@@ -55,18 +55,21 @@ fail()
 	failed=$((failed + 1))
 }
 
+# The last command of a pipe runs in this shell, so that it can leave what it read.
+shopt -s lastpipe
+
 # part NAME CMD...: run another program that ends with finish, and add what it counted.
 # One that fails without saying what, or ends without its line, is itself a failure.
 part()
 {
-	local name=$1 line last='' rc=0 p f s
+	local name=$1 line last='' rc p f s
 	shift
 	printf '=== %s\n' "$name"
-	while IFS= read -r line; do
+	"$@" | while IFS= read -r line; do
 		printf '%s\n' "$line"
 		last=$line
-	done < <("$@")
-	wait $! || rc=$?
+	done
+	rc=${PIPESTATUS[0]}
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
 		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
