@@ -27,7 +27,7 @@ has_test()
 # lists: where tests are listed to be run.
 lists()
 {
-	cat Makefile tests/*/*.mk tests/lab/check tests/bench/run
+	cat Makefile tests/*/*.mk tests/lab/check tests/lab/check-all tests/lab/dkms-test tests/bench/run
 }
 
 check_tests()
