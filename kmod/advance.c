@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 
 #include "args.h"
+#include "backend.h"
 #include "session.h"
 #include "target.h"
 
@@ -55,7 +56,7 @@ static int look_at(struct glassram_mm *target, bool rescan, struct glassram_work
 	u64 armed = 0;
 	int ret;
 
-	if (!target->uffd) {
+	if (target->disarmed) {
 		ret = glassram_target_resume(target, work);
 		if (ret)
 			return ret;
@@ -67,7 +68,7 @@ static int look_at(struct glassram_mm *target, bool rescan, struct glassram_work
 	}
 	/* Blocks first for what is newly watched, so that its hits find their slot. */
 	if (registered || target->fresh) {
-		ret = glassram_protect_scan(target, work, false, &armed);
+		ret = target->backend->scan(target, work, false, &armed);
 		if (ret && ret != -ENOMEM)
 			return ret;
 		target->fresh = false;
@@ -103,7 +104,7 @@ static int arm_all(struct glassram_session *session, struct glassram_work *work,
 	glassram_for_each_target(target, session) {
 		if (!glassram_target_get(target))
 			continue;
-		ret = glassram_protect_scan(target, work, true, armed);
+		ret = target->backend->scan(target, work, true, armed);
 		glassram_target_put(target);
 		if (ret == -ENOMEM)
 			failed = ret;

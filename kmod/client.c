@@ -229,7 +229,8 @@ int glassram_attach(const struct glassram_attach *args)
 	ret = glassram_work_init(&work, args->work, args->work_len);
 	if (ret)
 		return ret;
-	ret = glassram_identify(args->pid, args->mem_fd, args->pagemap_fd, &identity);
+	ret = glassram_identify(args->pid, args->mem_fd, args->pagemap_fd, args->clear_refs_fd,
+				&identity);
 	if (ret)
 		return ret;
 	do {

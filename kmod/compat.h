@@ -48,7 +48,19 @@ struct page_region {
 	__u64 end;
 	__u64 categories;
 };
+
+#define PAGE_IS_HUGE BIT(6)
 #endif
+
+/* Was a page of it ever pinned? */
+static inline bool glassram_mm_has_pinned(const struct mm_struct *mm)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+	return mm_flags_test(MMF_HAS_PINNED, mm);
+#else
+	return test_bit(MMF_HAS_PINNED, &mm->flags);
+#endif
+}
 
 #ifndef __counted_by
 #define __counted_by(member)

@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 
 #include "args.h"
+#include "backend.h"
 #include "policy.h"
 #include "session.h"
 #include "target.h"
@@ -171,10 +172,10 @@ static int add_target(struct glassram_session *session, struct glassram_target_a
 		return ret == -EEXIST ? -EBUSY : ret;
 	args->target = target->id;
 	session->regions_generation++;
-	ret = glassram_protect_scan(target, work, false, &armed);
+	ret = target->backend->scan(target, work, false, &armed);
 	if (!ret) {
 		target->fresh = false;
-		ret = glassram_protect_scan(target, work, true, &armed);
+		ret = target->backend->scan(target, work, true, &armed);
 	}
 	if (ret) {
 		glassram_session_drop_target(session, target);
@@ -215,7 +216,8 @@ static long target_add(struct glassram_client *client, void __user *user)
 		return session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
 	if (session->paused)
 		return -EAGAIN;
-	ret = glassram_identify(args.pid, args.mem_fd, args.pagemap_fd, &identity);
+	ret = glassram_identify(args.pid, args.mem_fd, args.pagemap_fd, args.clear_refs_fd,
+				&identity);
 	if (ret)
 		return ret;
 	ret = add_target(session, &args, &identity, &work);

@@ -18,6 +18,7 @@
 #include <linux/rculist.h>
 #include <linux/workqueue.h>
 
+#include "backend.h"
 #include "compat.h"
 #include "policy.h"
 #include "session.h"
@@ -107,7 +108,7 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 	unsigned int i;
 	u32 weight = 1, thread;
 
-	if (unlikely(vma->vm_userfaultfd_ctx.ctx != target->uffd_ctx)) {
+	if (unlikely(!glassram_backend_covers(target, vma))) {
 		if (glassram_regions_refused(&target->regions, address))
 			return;
 		glassram_target_mark_stale(target);

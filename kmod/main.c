@@ -8,11 +8,26 @@
 #include <linux/module.h>
 
 #include "args.h"
+#include "backend.h"
 #include "family.h"
 #include "layout_events.h"
 #include "main.h"
 #include "policy.h"
 #include "session.h"
+
+static bool soft_dirty;
+module_param(soft_dirty, bool, 0444);
+MODULE_PARM_DESC(soft_dirty, "arm by soft-dirty bits even where the kernel has better (for tests)");
+
+/* How this module arms, on this kernel. */
+const struct glassram_backend *glassram_backend(void)
+{
+#ifdef GLASSRAM_HAS_WP_ASYNC
+	if (!soft_dirty)
+		return &glassram_wp_async;
+#endif
+	return &glassram_softdirty;
+}
 
 static long query(void __user *user)
 {
@@ -30,7 +45,7 @@ static long query(void __user *user)
 		.block_slots = GLASSRAM_BLOCK_SLOTS,
 		.features = (glassram_policy_supported() ? GLASSRAM_FEATURE_POLICY : 0) |
 			    (glassram_layout_supported() ? GLASSRAM_FEATURE_LAYOUT_EVENTS : 0),
-		.backends = GLASSRAM_BACKEND_WP_ASYNC,
+		.backends = glassram_backend()->bit,
 		.max_slots = GLASSRAM_MAX_SLOTS,
 		.max_threads = GLASSRAM_MAX_THREADS,
 		.sessions = glassram_session_count(),

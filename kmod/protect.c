@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arming: write-protects what was written, by PAGEMAP_SCAN on the target's
- * pagemap file, and learns from its result which pages exist.
+ * Arming, whatever the backend: what becomes of pages that were found written,
+ * or new, and the caller's work area.
  *
- * Only populated pages are armed: protecting a hole would allocate page tables
- * for it (gigabytes for an address sanitizer's shadow). The first touch of a
- * hole faults anyway.
- *
- * Weak spot: PAGEMAP_SCAN's "written" has false positives (see armed_page()).
+ * Weak spot: a page can look written without a write (see armed_page()).
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -15,16 +11,46 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "session.h"
 #include "target.h"
 
-/*
- * Pages armed under one hold of the target's mmap_lock, so that its own mmap
- * calls wait for microseconds, not for the whole address space.
+/**
+ * glassram_work_init() - check the caller's work area
+ * @work: filled
+ * @start: its address
+ * @len: its length
+ * Return: 0 or -EINVAL.
  */
-#define PAGES_PER_SCAN 16384
-/* Ranges of one scan: what is copied back through one kernel buffer. */
-#define RANGES_PER_SCAN 512
+int glassram_work_init(struct glassram_work *work, u64 start, u64 len)
+{
+	if (!PAGE_ALIGNED(start) || len < GLASSRAM_WORK_MIN || len > SZ_1G || start + len < start ||
+	    start != (unsigned long)start)
+		return -EINVAL;
+	work->args = u64_to_user_ptr(start);
+	work->ranges = work->args + GLASSRAM_WORK_RANGES;
+	work->nr_ranges = (len - GLASSRAM_WORK_RANGES) / sizeof(struct page_region);
+	work->used = 0;
+	work->truncated = false;
+	return 0;
+}
+
+/**
+ * glassram_work_room() - where to put records for the client
+ * @work: the caller's memory
+ * @nr: how many; at most what GLASSRAM_WORK_MIN has room for
+ *
+ * What does not fit any more goes over the last records. The caller adds what
+ * it has put there to @work->used.
+ */
+void __user *glassram_work_room(struct glassram_work *work, u32 nr)
+{
+	if (work->nr_ranges - work->used < nr) {
+		work->used = work->nr_ranges - nr;
+		work->truncated = true;
+	}
+	return work->ranges + work->used * sizeof(struct page_region);
+}
 
 /* Nobody knows any more who it was. */
 static void tell_late_hit(const struct glassram_mm *target, unsigned long address, u32 epoch)
@@ -117,8 +143,20 @@ static int armed_range(struct glassram_mm *target, unsigned long start, unsigned
 	return 0;
 }
 
-static int take_ranges(struct glassram_mm *target, const struct page_region *ranges,
-		       u32 nr, unsigned long from, unsigned long to, bool armed, u64 *ret_pages)
+/**
+ * glassram_protect_found() - a backend has found populated pages
+ * @target: the target; the session's lock is held
+ * @ranges: the pages; PAGE_IS_HUGE in the categories of hugetlb pages
+ * @nr: their number
+ * @from: they lie between here
+ * @to: and here
+ * @armed: they are new or were written, and are armed; else they only get blocks
+ * @ret_pages: pages are added here
+ *
+ * Return: 0; -ENOMEM: some pages have no slots; -EXDEV: that makes no sense.
+ */
+int glassram_protect_found(struct glassram_mm *target, const struct page_region *ranges, u32 nr,
+			   unsigned long from, unsigned long to, bool armed, u64 *ret_pages)
 {
 	u32 i;
 	int ret = 0, failed = 0;
@@ -143,106 +181,4 @@ static int take_ranges(struct glassram_mm *target, const struct page_region *ran
 		cond_resched();
 	}
 	return failed;
-}
-
-/* Tell the client which target the ranges belong to. */
-static int tag_ranges(const struct glassram_mm *target, struct page_region *ranges, u32 nr,
-		      void __user *list)
-{
-	u32 i;
-
-	if (!target->id)
-		return 0;
-	for (i = 0; i < nr; i++)
-		ranges[i].categories |= (u64)target->id << 32;
-	return copy_to_user(list, ranges, nr * sizeof(*ranges)) ? -EFAULT : 0;
-}
-
-/**
- * glassram_protect_scan() - find populated pages, and arm the written ones
- * @target: the target; the session's lock is held, the mm is alive
- * @work: the caller's memory; the ranges are left there
- * @arm: arm what was written; else only make blocks for what is populated
- * @armed: pages armed are added here
- *
- * Return: 0; -ENOMEM: all was armed, but some pages have no slots; -EINTR when
- * killed; -EFAULT; -EXDEV: the result makes no sense, the caller must end the
- * session.
- */
-int glassram_protect_scan(struct glassram_mm *target, struct glassram_work *work,
-			  bool arm, u64 *armed)
-{
-	/* PAGEMAP_SCAN skips a hugetlb page that max_pages cuts: no limit there. */
-	bool huge = glassram_regions_huge(&target->regions);
-	struct pm_scan_arg scan = {
-		.size = sizeof(scan),
-		.flags = arm ? PM_SCAN_WP_MATCHING : 0,
-		.max_pages = huge ? 0 : PAGES_PER_SCAN,
-		.category_mask = PAGE_IS_WPALLOWED | (arm ? PAGE_IS_WRITTEN : 0),
-		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-		/* Keeps a hugetlb mapping's ranges apart from its neighbours'. */
-		.return_mask = PAGE_IS_WPALLOWED | (huge ? PAGE_IS_HUGE : 0),
-	};
-	struct page_region *ranges;
-	unsigned long at, end;
-	int ret = 0, failed = 0;
-
-	glassram_regions_span(&target->regions, &at, &end);
-	ranges = kvmalloc_array(RANGES_PER_SCAN, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
-	if (!ranges)
-		return -ENOMEM;
-
-	while (at < end) {
-		void __user *list;
-		u64 walk_end;
-		long nr;
-
-		/* What does not fit any more goes over the last records. */
-		if (work->nr_ranges - work->used < RANGES_PER_SCAN) {
-			work->used = work->nr_ranges - RANGES_PER_SCAN;
-			work->truncated = true;
-		}
-		list = work->ranges + work->used * sizeof(*ranges);
-		scan.start = at;
-		scan.end = end;
-		scan.walk_end = 0;
-		scan.vec = (u64)(unsigned long)list;
-		scan.vec_len = RANGES_PER_SCAN;
-		if (copy_to_user(work->args, &scan, sizeof(scan))) {
-			ret = -EFAULT;
-			break;
-		}
-		nr = target->pagemap->f_op->unlocked_ioctl(target->pagemap, PAGEMAP_SCAN,
-							    (unsigned long)work->args);
-		if (nr < 0) {
-			ret = nr;
-			break;
-		}
-		if (nr > RANGES_PER_SCAN) {
-			ret = -EXDEV;
-			break;
-		}
-		if (copy_from_user(&walk_end, work->args + offsetof(struct pm_scan_arg, walk_end),
-				   sizeof(walk_end)) ||
-		    copy_from_user(ranges, list, nr * sizeof(*ranges))) {
-			ret = -EFAULT;
-			break;
-		}
-		if (walk_end <= at || walk_end > end) {
-			ret = fatal_signal_pending(current) ? -EINTR : -EXDEV;
-			break;
-		}
-		ret = take_ranges(target, ranges, nr, at, walk_end, arm, armed);
-		if (ret == -ENOMEM)
-			failed = ret;
-		else if (ret)
-			break;
-		ret = tag_ranges(target, ranges, arm ? nr : 0, list);
-		if (ret)
-			break;
-		work->used += arm ? nr : 0;
-		at = walk_end;
-	}
-	kvfree(ranges);
-	return ret ?: failed;
 }

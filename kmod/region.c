@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Regions: finds the target's mappings, registers new ones with the session's
- * userfaultfd, and keeps the table that REGIONS shows.
+ * Regions: finds the target's mappings, has the backend watch new ones, and
+ * keeps the table that REGIONS shows.
  *
  * Every mapping that may ever be written is registered, PROT_NONE included:
  * allocator arenas grow by mprotect. A refusal is kept as such, until the
@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "backend.h"
 #include "compat.h"
 #include "session.h"
 #include "target.h"
@@ -82,11 +83,6 @@ bool glassram_regions_refused(struct glassram_region_table *table, unsigned long
 	return refusals && find_refusal(refusals->entries, refusals->nr, address);
 }
 
-static bool is_ours(const struct glassram_mm *target, const struct vm_area_struct *vma)
-{
-	return vma->vm_userfaultfd_ctx.ctx == target->uffd_ctx;
-}
-
 static bool may_be_written(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_MAYWRITE;
@@ -106,7 +102,7 @@ static bool is_as_known(const struct glassram_mm *target, const struct vm_area_s
 {
 	return region->start == vma->vm_start && region->end == vma->vm_end &&
 	       region->prot == prot_of(vma) &&
-	       (region->state == GLASSRAM_REGION_WATCHED) == is_ours(target, vma);
+	       (region->state == GLASSRAM_REGION_WATCHED) == glassram_backend_covers(target, vma);
 }
 
 /**
@@ -153,7 +149,7 @@ static int collect_new(struct glassram_mm *target, const struct glassram_refusal
 	for_each_vma(vmi, vma) {
 		const struct glassram_refusal *refusal;
 
-		if (!may_be_written(vma) || is_ours(target, vma))
+		if (!may_be_written(vma) || glassram_backend_covers(target, vma))
 			continue;
 		refusal = refused ? find_refusal(refused->entries, refused->nr, vma->vm_start) :
 				    NULL;
@@ -257,7 +253,7 @@ static int add_region(struct glassram_mm *target, struct table_builder *builder,
 		region.dev_minor = MINOR(inode->i_sb->s_dev);
 	}
 	region.prot = prot_of(vma);
-	if (!is_ours(target, vma)) {
+	if (!glassram_backend_covers(target, vma)) {
 		region.state = GLASSRAM_REGION_REFUSED;
 		refusal = find_refusal(refused->entries, refused->nr, region.start);
 		if (refusal) {
@@ -307,7 +303,8 @@ static int build(struct glassram_mm *target, const struct range_list *refused,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
-		if (is_ours(target, vma) && vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) {
+		if (target->uffd && glassram_backend_covers(target, vma) &&
+		    vma->vm_flags & (VM_UFFD_MISSING | VM_UFFD_MINOR)) {
 			ret = -EXDEV;
 			break;
 		}
@@ -346,7 +343,7 @@ static void forget_vanished(struct glassram_mm *target, const struct table_build
 			if (k < now->nr_regions)
 				gap_end = min_t(unsigned long, end, now->regions[k].start);
 			glassram_slots_forget(&target->session->slots, &target->index,
-				      at, gap_end, true);
+					      at, gap_end, true);
 			at = gap_end;
 		}
 	}
@@ -408,7 +405,7 @@ int glassram_regions_update(struct glassram_mm *target, struct glassram_work *wo
 	for (i = 0; i < fresh.nr; i++) {
 		const struct glassram_refusal *range = &fresh.entries[i];
 
-		ret = glassram_uffd_register(target, work, range->start, range->end);
+		ret = target->backend->watch(target, work, range->start, range->end);
 		if (ret == -EFAULT || ret == -EINTR || ret == -ENOMEM || ret == -EXDEV)
 			goto free;
 		if (ret) {

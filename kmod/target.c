@@ -15,8 +15,17 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "session.h"
 #include "target.h"
+
+/* Is @file a regular file of procfs called @name? */
+bool glassram_is_proc_file(const struct file *file, const char *name)
+{
+	return file_inode(file)->i_sb->s_magic == PROC_SUPER_MAGIC &&
+	       S_ISREG(file_inode(file)->i_mode) &&
+	       !strcmp(file->f_path.dentry->d_name.name, name);
+}
 
 /*
  * Is @file the open "mem" or "pagemap" file of the address space @mm? Opening
@@ -25,8 +34,7 @@
  */
 static int check_proc_file(const struct file *file, const char *name, const struct mm_struct *mm)
 {
-	if (file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC ||
-	    strcmp(file->f_path.dentry->d_name.name, name) || !S_ISREG(file_inode(file)->i_mode))
+	if (!glassram_is_proc_file(file, name))
 		return -EINVAL;
 	if (file->private_data != mm)
 		return -EPERM;
@@ -53,11 +61,13 @@ static int find_process(pid_t nr, struct glassram_identity *identity)
  * @pid: process or thread, in the caller's pid namespace
  * @mem_fd: the caller's proof that it may
  * @pagemap_fd: its pagemap file
+ * @clear_refs_fd: its clear_refs file, open for writing; ignored where the
+ *	backend needs none
  * @ret_identity: filled; glassram_identity_put() it, unless an error is returned
  *
  * Return: 0; -EBADF, -ESRCH, -EINVAL, -EPERM as documented for ATTACH.
  */
-int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd,
+int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd, int clear_refs_fd,
 		      struct glassram_identity *ret_identity)
 {
 	struct glassram_identity identity = {};
@@ -68,17 +78,24 @@ int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd,
 		return ret;
 	identity.pagemap = fget(pagemap_fd);
 	if (!identity.pagemap)
-		goto put_mem;
+		goto put_identity;
+	if (glassram_backend() == &glassram_softdirty) {
+		identity.clear_refs = fget(clear_refs_fd);
+		if (!identity.clear_refs)
+			goto put_identity;
+	}
 	ret = find_process(pid, &identity);
 	if (!ret)
 		ret = check_proc_file(mem, "mem", identity.mm);
 	if (!ret)
 		ret = check_proc_file(identity.pagemap, "pagemap", identity.mm);
+	if (!ret && identity.clear_refs)
+		ret = glassram_softdirty_check(identity.clear_refs, identity.mm);
+put_identity:
 	if (ret)
 		glassram_identity_put(&identity);
 	else
 		*ret_identity = identity;
-put_mem:
 	fput(mem);
 	return ret;
 }
@@ -91,10 +108,15 @@ void glassram_identity_put(struct glassram_identity *identity)
 		put_task_struct(identity->task);
 	if (identity->pagemap)
 		fput(identity->pagemap);
+	if (identity->clear_refs)
+		fput(identity->clear_refs);
 }
 
-/* The address space is gone, or as good as gone. */
-static void target_ended(struct glassram_mm *target)
+/**
+ * glassram_target_ended() - its address space is gone, or as good as gone
+ * @target: the target
+ */
+void glassram_target_ended(struct glassram_mm *target)
 {
 	if (cmpxchg(&target->state, GLASSRAM_STATE_LIVE, GLASSRAM_STATE_ENDED) ==
 	    GLASSRAM_STATE_LIVE)
@@ -104,11 +126,27 @@ static void target_ended(struct glassram_mm *target)
 /* Exit, exec, or OOM kill; also called while we unregister. */
 static void notifier_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	target_ended(container_of(notifier, struct glassram_mm, notifier));
+	glassram_target_ended(container_of(notifier, struct glassram_mm, notifier));
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
 	.release = notifier_release,
+};
+
+/* Before anything of @mm is invalidated; tells the backend that clear_refs has worked. */
+static int notifier_range_start(struct mmu_notifier *notifier,
+				const struct mmu_notifier_range *range)
+{
+	struct glassram_mm *target = container_of(notifier, struct glassram_mm, notifier);
+
+	if (range->event == MMU_NOTIFY_SOFT_DIRTY)
+		WRITE_ONCE(target->cleared, true);
+	return 0;
+}
+
+static const struct mmu_notifier_ops softdirty_notifier_ops = {
+	.release = notifier_release,
+	.invalidate_range_start = notifier_range_start,
 };
 
 /**
@@ -138,14 +176,17 @@ struct glassram_mm *glassram_target_alloc(struct glassram_session *session, u32 
 	/* Only the structure is held; the address space may die under us. */
 	target->mm = identity->mm;
 	mmgrab(target->mm);
+	target->backend = glassram_backend();
 	target->pagemap = get_file(identity->pagemap);
+	if (identity->clear_refs)
+		target->clear_refs = get_file(identity->clear_refs);
 	target->tgid = identity->task->tgid;
 	get_task_comm(target->comm, identity->task);
 	return target;
 }
 
 /**
- * glassram_target_start() - mint, hook, register: all that needs it alive
+ * glassram_target_start() - get ready, hook, register: all that needs it alive
  * @target: from glassram_target_alloc(); freed by the caller in any case
  * @work: the caller's memory
  *
@@ -156,10 +197,10 @@ int glassram_target_start(struct glassram_mm *target, struct glassram_work *work
 	u32 registered;
 	int ret;
 
-	ret = glassram_uffd_mint(target, work);
+	ret = target->backend->start(target, work);
 	if (ret)
 		return ret;
-	target->notifier.ops = &notifier_ops;
+	target->notifier.ops = target->clear_refs ? &softdirty_notifier_ops : &notifier_ops;
 	ret = mmu_notifier_register(&target->notifier, target->mm);
 	if (ret) {
 		target->notifier.ops = NULL;
@@ -174,9 +215,12 @@ int glassram_target_start(struct glassram_mm *target, struct glassram_work *work
 /**
  * glassram_target_disarm() - drop the userfaultfd, and with it all protection
  * @target: the target; the hook cannot be inside any more
+ *
+ * What was armed by soft-dirty bits stays so until its next write.
  */
 void glassram_target_disarm(struct glassram_mm *target)
 {
+	target->disarmed = true;
 	if (!target->uffd)
 		return;
 	/* At once: fput() would leave it to another worker, or to the way back. */
@@ -194,7 +238,7 @@ void glassram_target_disarm(struct glassram_mm *target)
  */
 int glassram_target_resume(struct glassram_mm *target, struct glassram_work *work)
 {
-	int ret = glassram_uffd_mint(target, work);
+	int ret = target->backend->start(target, work);
 
 	if (!ret)
 		ret = glassram_fault_resume(target);
@@ -202,6 +246,7 @@ int glassram_target_resume(struct glassram_mm *target, struct glassram_work *wor
 		glassram_target_disarm(target);
 		return ret;
 	}
+	target->disarmed = false;
 	WRITE_ONCE(target->stale, true);
 	target->fresh = true;
 	return 0;
@@ -213,11 +258,13 @@ int glassram_target_resume(struct glassram_mm *target, struct glassram_work *wor
  */
 void glassram_target_free(struct glassram_mm *target)
 {
-	target_ended(target);
+	glassram_target_ended(target);
 	if (target->notifier.ops)
 		mmu_notifier_unregister(&target->notifier, target->mm);
 	glassram_target_disarm(target);
 	fput(target->pagemap);
+	if (target->clear_refs)
+		fput(target->clear_refs);
 	mmdrop(target->mm);
 	glassram_regions_finish(&target->regions);
 	glassram_slot_index_finish(&target->index);
@@ -233,7 +280,7 @@ bool glassram_target_get(struct glassram_mm *target)
 {
 	if (READ_ONCE(target->state) == GLASSRAM_STATE_LIVE && mmget_not_zero(target->mm))
 		return true;
-	target_ended(target);
+	glassram_target_ended(target);
 	return false;
 }
 

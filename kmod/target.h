@@ -15,6 +15,8 @@
 #include "region.h"
 #include "slots.h"
 
+struct glassram_backend;
+struct page_region;
 struct glassram_session;
 
 /**
@@ -40,9 +42,15 @@ struct glassram_work {
  * @session: whose target it is; hook
  * @id: what userspace calls it; the low 16 bits are unique within the session
  * @mm: mmgrab()ed, so it may be dead: glassram_target_get() before use; hook
- * @uffd: the userfaultfd minted in @mm; owned; dropping it disarms everything;
- *	NULL while paused
- * @uffd_ctx: how VMAs registered with @uffd are told apart; hook
+ * @backend: how its pages are armed
+ * @disarmed: @backend must be started again before anything can be armed
+ * @uffd: backend WP_ASYNC: the userfaultfd minted in @mm; owned; dropping it
+ *	disarms everything; NULL while disarmed
+ * @uffd_ctx: how VMAs registered with @uffd are told apart; NULL with another
+ *	backend; hook
+ * @clear_refs: backend SOFT_DIRTY: the target's clear_refs file, reference owned
+ * @spares: backend SOFT_DIRTY: pages could not be armed the last time
+ * @cleared: somebody cleared the soft-dirty bits; set by the mmu notifier
  * @pagemap: the target's pagemap file, reference owned
  * @state: GLASSRAM_STATE_LIVE or _ENDED; set by the mmu notifier at any time
  * @stale: a write hit a mapping that is not registered; hook
@@ -65,8 +73,13 @@ struct glassram_mm {
 	struct glassram_session *session;
 	u32 id;
 	struct mm_struct *mm;
+	const struct glassram_backend *backend;
+	bool disarmed;
 	struct file *uffd;
 	void *uffd_ctx;
+	struct file *clear_refs;
+	bool spares;
+	bool cleared;
 	struct file *pagemap;
 	u32 state;
 	bool stale;
@@ -90,15 +103,18 @@ struct glassram_mm {
  * @mm: a user reference is held
  * @task: the process's main thread, reference held
  * @pagemap: its pagemap file, reference held
+ * @clear_refs: its clear_refs file, reference held; NULL if the backend needs none
  */
 struct glassram_identity {
 	struct mm_struct *mm;
 	struct task_struct *task;
 	struct file *pagemap;
+	struct file *clear_refs;
 };
 
 /* target.c */
-int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd,
+bool glassram_is_proc_file(const struct file *file, const char *name);
+int glassram_identify(pid_t pid, int mem_fd, int pagemap_fd, int clear_refs_fd,
 		      struct glassram_identity *ret_identity);
 void glassram_identity_put(struct glassram_identity *identity);
 struct glassram_mm *glassram_target_alloc(struct glassram_session *session, u32 id,
@@ -109,17 +125,19 @@ void glassram_target_disarm(struct glassram_mm *target);
 void glassram_target_free(struct glassram_mm *target);
 bool glassram_target_get(struct glassram_mm *target);
 void glassram_target_put(struct glassram_mm *target);
+void glassram_target_ended(struct glassram_mm *target);
 void glassram_target_mark_stale(struct glassram_mm *target);
 
 /* uffd.c */
-int glassram_work_init(struct glassram_work *work, u64 start, u64 len);
 int glassram_uffd_mint(struct glassram_mm *target, struct glassram_work *work);
 int glassram_uffd_register(struct glassram_mm *target, struct glassram_work *work,
 			   unsigned long start, unsigned long end);
 
 /* protect.c */
-int glassram_protect_scan(struct glassram_mm *target, struct glassram_work *work, bool arm,
-			  u64 *armed);
+int glassram_work_init(struct glassram_work *work, u64 start, u64 len);
+void __user *glassram_work_room(struct glassram_work *work, u32 nr);
+int glassram_protect_found(struct glassram_mm *target, const struct page_region *ranges, u32 nr,
+			   unsigned long from, unsigned long to, bool armed, u64 *ret_pages);
 
 /* fault.c */
 int glassram_fault_watch(struct glassram_mm *target);

@@ -12,6 +12,10 @@
  * Weak spot: it depends on the layout of struct userfaultfd_ctx, which kernels
  * show to modules but do not promise.
  */
+#include "compat.h"
+
+#ifdef GLASSRAM_HAS_WP_ASYNC
+
 #include <linux/device.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -23,7 +27,6 @@
 #include <linux/userfaultfd.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
 #include "main.h"
 #include "target.h"
 
@@ -36,26 +39,6 @@
 			  UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_WP_HUGETLBFS_SHMEM)
 /* The bit by which the kernel marks that UFFDIO_API was done. */
 #define FEATURE_INITIALIZED BIT(31)
-
-/**
- * glassram_work_init() - check the caller's work area
- * @work: filled
- * @start: its address
- * @len: its length
- * Return: 0 or -EINVAL.
- */
-int glassram_work_init(struct glassram_work *work, u64 start, u64 len)
-{
-	if (!PAGE_ALIGNED(start) || len < GLASSRAM_WORK_MIN || len > SZ_1G || start + len < start ||
-	    start != (unsigned long)start)
-		return -EINVAL;
-	work->args = u64_to_user_ptr(start);
-	work->ranges = work->args + GLASSRAM_WORK_RANGES;
-	work->nr_ranges = (len - GLASSRAM_WORK_RANGES) / sizeof(struct page_region);
-	work->used = 0;
-	work->truncated = false;
-	return 0;
-}
 
 struct mint {
 	struct work_struct work;
@@ -195,3 +178,5 @@ int glassram_uffd_register(struct glassram_mm *target, struct glassram_work *wor
 	return target->uffd->f_op->unlocked_ioctl(target->uffd, UFFDIO_REGISTER,
 						   (unsigned long)work->args);
 }
+
+#endif /* GLASSRAM_HAS_WP_ASYNC */

@@ -174,7 +174,8 @@ FIXTURE_SETUP(arguments)
 	case GLASSRAM_ATTACH:
 		FILL(glassram_attach, .pid = self->target.pid,
 		     .mem_fd = self->session.mem_fd, .pagemap_fd = self->session.pagemap_fd,
-		     .work = (uintptr_t)self->session.work, .work_len = SESSION_WORK);
+		     .work = (uintptr_t)self->session.work, .work_len = SESSION_WORK,
+		     .clear_refs_fd = proc_clear_refs(self->target.pid));
 		break;
 	case GLASSRAM_ADVANCE:
 		FILL(glassram_advance, .work = (uintptr_t)self->session.work,

@@ -136,6 +136,7 @@ static void cheat(struct __test_metadata *_metadata, FIXTURE_DATA(hostile) *self
 				.size = sizeof(attach), .pid = self->target.pid,
 				.mem_fd = s->mem_fd, .pagemap_fd = s->pagemap_fd,
 				.work = (uintptr_t)s->work, .work_len = SESSION_WORK,
+				.clear_refs_fd = proc_clear_refs(self->target.pid),
 			};
 			int device = device_open(), fd = -1;
 
@@ -153,6 +154,7 @@ static void cheat(struct __test_metadata *_metadata, FIXTURE_DATA(hostile) *self
 				usleep(2000);
 			}
 			close(device);
+			close(attach.clear_refs_fd);
 			if (fd < 0)
 				break;
 			s->fd = fd;

@@ -6,7 +6,7 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
-	kinds layout process threads intact hostile module programs \
+	kinds layout process threads intact hostile softdirty module programs \
 	clients pause targets \
 	events events_process events_layout events_hit events_session
 

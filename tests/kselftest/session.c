@@ -39,6 +39,29 @@ int proc_open(pid_t pid, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+uint64_t backends(void)
+{
+	struct glassram_query query = {.size = sizeof(query)};
+	int device = device_open();
+
+	if (device < 0)
+		return 0;
+	if (ioctl(device, GLASSRAM_QUERY, &query))
+		query.backends = 0;
+	close(device);
+	return query.backends;
+}
+
+int proc_clear_refs(pid_t pid)
+{
+	return proc_open(pid, "clear_refs", O_WRONLY);
+}
+
+bool arms_by_soft_dirty(void)
+{
+	return backends() == GLASSRAM_BACKEND_SOFT_DIRTY;
+}
+
 int session_open(struct session *ret, pid_t pid)
 {
 	return session_open_flags(ret, pid, 0);
@@ -70,9 +93,12 @@ int session_open_flags(struct session *ret, pid_t pid, uint32_t flags)
 	attach.pagemap_fd = ret->pagemap_fd;
 	attach.work = (uintptr_t)ret->work;
 	attach.work_len = SESSION_WORK;
+	attach.clear_refs_fd = proc_clear_refs(pid);
 	ret->fd = ioctl(device, GLASSRAM_ATTACH, &attach);
 	err = errno;
 	close(device);
+	if (attach.clear_refs_fd >= 0)
+		close(attach.clear_refs_fd);
 	if (ret->fd < 0)
 		return -err;
 
@@ -377,6 +403,30 @@ int session_region(const struct session *s, uint64_t address, struct glassram_re
 	return err;
 }
 
+/* Bits of an entry of /proc/PID/pagemap. */
+#define PM_SOFT_DIRTY (1ULL << 55)
+#define PM_SWAP (1ULL << 62)
+#define PM_PRESENT (1ULL << 63)
+
+static long read_soft_dirty(int pagemap_fd, uint64_t start, uint64_t end, uint8_t *ret_written)
+{
+	size_t n = (end - start) / PAGE;
+	uint64_t entries[512];
+	long pages = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t entry;
+
+		if (i % 512 == 0 && pread(pagemap_fd, entries, sizeof(entries),
+					  (start / PAGE + i) * sizeof(entries[0])) < 0)
+			return -errno;
+		entry = entries[i % 512];
+		ret_written[i] = entry & PM_SOFT_DIRTY && entry & (PM_PRESENT | PM_SWAP);
+		pages += ret_written[i];
+	}
+	return pages;
+}
+
 long scan_written(int pagemap_fd, uint64_t start, uint64_t end, uint8_t *ret_written)
 {
 	struct page_region found[512];
@@ -391,6 +441,8 @@ long scan_written(int pagemap_fd, uint64_t start, uint64_t end, uint8_t *ret_wri
 	};
 	long pages = 0;
 
+	if (arms_by_soft_dirty())
+		return read_soft_dirty(pagemap_fd, start, end, ret_written);
 	memset(ret_written, 0, (end - start) / PAGE);
 	for (uint64_t at = start; at < end; at = arg.walk_end) {
 		long n;

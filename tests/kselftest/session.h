@@ -56,6 +56,17 @@ struct session {
 int device_open(void);
 
 /**
+ * backends() - how this module arms: GLASSRAM_BACKEND_*, of QUERY; 0 on failure
+ */
+uint64_t backends(void);
+
+/* proc_clear_refs() - the file that arms by soft-dirty bits, for ATTACH. Return: fd or -errno. */
+int proc_clear_refs(pid_t pid);
+
+/* arms_by_soft_dirty() - no asynchronous write-protection: what follows from that */
+bool arms_by_soft_dirty(void);
+
+/**
  * session_open() - watch a process and map its counters
  * @ret: filled in; untouched fields are -1 or NULL, so that session_close()
  *	may follow a failure as well
@@ -166,7 +177,8 @@ int session_region(const struct session *s, uint64_t address, struct glassram_re
  * @ret_written: one byte for each page, set to 0 or 1
  *
  * WRITTEN & (PRESENT | SWAPPED), nothing armed and nothing changed. WRITTEN
- * alone over-reports: pages never touched read as written.
+ * alone over-reports: pages never touched read as written. Where the module arms
+ * by soft-dirty bits, these are the truth.
  *
  * Return: number of written pages, or -errno.
  */
