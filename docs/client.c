@@ -8,12 +8,12 @@
 #include <linux/fs.h>
 #include <linux/glassram.h>
 
-static int proc_open(const char *pid, const char *file)
+static int proc_open(const char *pid, const char *file, int mode)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, file);
-	return open(path, O_RDONLY);
+	return open(path, mode);
 }
 
 int main(int argc, char **argv)
@@ -22,8 +22,9 @@ int main(int argc, char **argv)
 	size_t len = 1 << 20;	/* a work area: the module needs memory of ours to arm pages */
 	char *work = mmap(0, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct glassram_attach attach = {
-		.size = sizeof(attach), .pid = atoi(pid), .mem_fd = proc_open(pid, "mem"),
-		.pagemap_fd = proc_open(pid, "pagemap"), .work = (__u64)work, .work_len = len };
+		.size = sizeof(attach), .pid = atoi(pid), .work = (__u64)work, .work_len = len,
+		.mem_fd = proc_open(pid, "mem", O_RDONLY), .pagemap_fd = proc_open(pid, "pagemap", O_RDONLY),
+		.clear_refs_fd = proc_open(pid, "clear_refs", O_WRONLY) };
 	struct glassram_options rate = {
 		.size = sizeof(rate), .flags = GLASSRAM_OPTION_RATE, .rate_hz = 1 };
 	struct glassram_advance tick = {

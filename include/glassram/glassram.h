@@ -43,7 +43,7 @@ enum glassram_error {
 	GLASSRAM_ERR_NO_MEMORY,
 	GLASSRAM_ERR_NO_MODULE, /* glassram.ko is not loaded */
 	GLASSRAM_ERR_DEVICE_PERMISSION, /* not in group glassram */
-	GLASSRAM_ERR_KERNEL_TOO_OLD, /* no asynchronous write-protection */
+	GLASSRAM_ERR_KERNEL_TOO_OLD, /* nothing to arm pages with */
 	GLASSRAM_ERR_FEATURE_MISSING, /* this module or kernel lacks a feature */
 	GLASSRAM_ERR_NO_PROCESS, /* no such process, or a kernel thread */
 	GLASSRAM_ERR_PERMISSION, /* the ptrace rules refuse this target */

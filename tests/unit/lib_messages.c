@@ -49,9 +49,10 @@ static void test_device(void)
 		enum glassram_error error;
 		const char *text;
 	} kernels[] = {
-		{ "6.1.0-37-amd64", GLASSRAM_ERR_KERNEL_TOO_OLD, "needs 6.12 or later" },
+		{ "6.0.12", GLASSRAM_ERR_KERNEL_TOO_OLD, "needs 6.1 or later" },
 		{ "5.19.17", GLASSRAM_ERR_KERNEL_TOO_OLD, "this kernel is 5.19.17" },
-		{ "6.11.99", GLASSRAM_ERR_KERNEL_TOO_OLD, "boot a newer kernel" },
+		{ "5.99.99", GLASSRAM_ERR_KERNEL_TOO_OLD, "boot a newer kernel" },
+		{ "6.1.0-37-amd64", GLASSRAM_ERR_NO_MODULE, "sudo modprobe glassram" },
 		{ "6.12.0", GLASSRAM_ERR_NO_MODULE, "sudo modprobe glassram" },
 		{ "7.2.12+deb14-amd64", GLASSRAM_ERR_NO_MODULE, "not loaded" },
 		{ "10.1", GLASSRAM_ERR_NO_MODULE, "kmod-10.1" },

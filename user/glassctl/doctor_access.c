@@ -73,8 +73,11 @@ void check_policies(struct check *check)
 		check_value(check, "not known before the device opens");
 		check_fail(check, VERDICT_LIMITED, "see device");
 	} else if (!(query.features & GLASSRAM_FEATURE_POLICY)) {
-		check_value(check, "this module was built without");
-		check_fail(check, VERDICT_LIMITED, "sudo apt install pahole, then build and load the module again");
+		check_value(check, query.backends & GLASSRAM_BACKEND_WP_ASYNC ?
+				   "this module was built without" : "this kernel has none");
+		check_fail(check, VERDICT_LIMITED, query.backends & GLASSRAM_BACKEND_WP_ASYNC ?
+			   "sudo apt install pahole, then build and load the module again" :
+			   "boot a kernel of 6.12 or later; all else works without");
 	} else {
 		check_value(check, "yes, %u registered", query.policies);
 	}

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/userfaultfd.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -26,8 +28,25 @@ void check_kernel(struct check *check)
 	uname(&name);
 	check_value(check, "%s", name.release);
 	sscanf(name.release, "%u.%u", &major, &minor);
-	if (major < 6 || (major == 6 && minor < 12))
+	if (major < 6 || (major == 6 && minor < 1))
 		check_fail(check, VERDICT_MISSING, NEWER_KERNEL);
+	else if (major == 6 && minor < 12)
+		check_fail(check, VERDICT_LIMITED, "for policies, hugetlb and single pages of huge pages " NEWER_KERNEL);
+}
+
+/* What the module falls back to: a page that was written has the bit. */
+static bool has_soft_dirty(void)
+{
+	uint64_t entry = 0;
+	unsigned long page = (unsigned long)&entry / sysconf(_SC_PAGESIZE);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool has;
+
+	has = fd >= 0 && pread(fd, &entry, sizeof(entry), page * sizeof(entry)) == sizeof(entry) &&
+	      entry >> 55 & 1;
+	if (fd >= 0)
+		close(fd);
+	return has;
 }
 
 /* The module opens the device itself, so only its being there matters. */
@@ -71,8 +90,11 @@ void check_wp_async(struct check *check)
 		check_fail(check, VERDICT_MISSING, "run `sudo glassctl doctor`, outside a container; if it stays: " NEWER_KERNEL);
 	} else if (api.features & UFFD_FEATURE_WP_ASYNC) {
 		check_value(check, "asynchronous");
+	} else if (has_soft_dirty()) {
+		check_value(check, "synchronous only: pages are armed by soft-dirty bits");
+		check_fail(check, VERDICT_LIMITED, "for finer and cheaper arming " NEWER_KERNEL);
 	} else {
-		check_value(check, "synchronous only (features 0x%llx)",
+		check_value(check, "synchronous only (features 0x%llx), and no soft-dirty bits",
 			    (unsigned long long)api.features);
 		check_fail(check, VERDICT_MISSING, NEWER_KERNEL ", built with CONFIG_PTE_MARKER_UFFD_WP=y");
 	}
@@ -101,6 +123,10 @@ void check_pagemap_scan(struct check *check)
 		return;
 	}
 	check_value(check, "PAGEMAP_SCAN does not answer (%s)", strerror(err));
+	if (err == ENOTTY && has_soft_dirty()) {
+		check_fail(check, VERDICT_LIMITED, "not needed with soft-dirty bits; else " NEWER_KERNEL);
+		return;
+	}
 	check_fail(check, VERDICT_MISSING, NEWER_KERNEL ", built with CONFIG_PROC_PAGE_MONITOR=y");
 }
 

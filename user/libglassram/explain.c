@@ -17,11 +17,9 @@
 
 #include "internal.h"
 
-/* The oldest kernel that glassram.ko supports: struct_ops types in modules and
- * WP_ASYNC together, in a long-term release.
- */
+/* The oldest kernel that glassram.ko supports, as in dkms.conf. */
 #define MIN_KERNEL_MAJOR 6
-#define MIN_KERNEL_MINOR 12
+#define MIN_KERNEL_MINOR 1
 
 static bool release_too_old(const char *release)
 {
@@ -139,7 +137,7 @@ enum glassram_error gr_explain_attach(int err, pid_t pid)
 		return gr_fail(GLASSRAM_ERR_BUSY, "process %d is watched already, in another session: join that one (glassctl and glassview do), or close it first",
 			       pid);
 	case EOPNOTSUPP:
-		return gr_fail(GLASSRAM_ERR_KERNEL_TOO_OLD, "this kernel has no asynchronous write-protection (UFFD_FEATURE_WP_ASYNC): use a kernel of 6.12 or later built with CONFIG_USERFAULTFD and CONFIG_PTE_MARKER_UFFD_WP");
+		return gr_fail(GLASSRAM_ERR_KERNEL_TOO_OLD, "this kernel has neither asynchronous write-protection (UFFD_FEATURE_WP_ASYNC) nor soft-dirty bits: use one of 6.12 or later built with CONFIG_USERFAULTFD and CONFIG_PTE_MARKER_UFFD_WP, or an older one with CONFIG_MEM_SOFT_DIRTY");
 	case ENODEV:
 		return gr_fail(GLASSRAM_ERR_UFFD, "the module found no /dev/userfaultfd: use a kernel built with CONFIG_USERFAULTFD=y (`glassctl doctor` shows what else is missing)");
 	case EXDEV:

@@ -59,10 +59,13 @@ enum glassram_error gr_explain_ptrace(const struct gr_ptrace_facts *facts);
  * struct gr_target_files - what proves the right to watch a process
  * @mem: its /proc/PID/mem
  * @pagemap: its /proc/PID/pagemap
+ * @clear_refs: its /proc/PID/clear_refs, open for writing, or -1; kernels without
+ *	asynchronous write-protection need it
  */
 struct gr_target_files {
 	int mem;
 	int pagemap;
+	int clear_refs;
 };
 
 /* Whether @pid can be a target at all. */

@@ -165,6 +165,7 @@ static enum glassram_error session_start(struct glassram_session *session, bool 
 	}
 	attach.mem_fd = files.mem;
 	attach.pagemap_fd = files.pagemap;
+	attach.clear_refs_fd = files.clear_refs;
 	attach.work = (uintptr_t)session->work;
 	attach.work_len = session->work_len;
 	session->fd = ioctl(device, GLASSRAM_ATTACH, &attach);

@@ -86,17 +86,25 @@ static enum glassram_error refuse_target(int err, pid_t pid)
 	return gr_explain_ptrace(&facts);
 }
 
-static enum glassram_error open_file(pid_t pid, const char *file, int *ret_fd)
+static enum glassram_error open_file(pid_t pid, const char *file, int flags, int *ret_fd)
 {
 	char path[32];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, flags | O_CLOEXEC);
 	if (fd < 0)
 		return refuse_target(errno, pid);
 	*ret_fd = fd;
 	return GLASSRAM_OK;
+}
+
+/* A module that does not answer says more at ATTACH. */
+static bool arms_by_soft_dirty(void)
+{
+	struct glassram_query query;
+
+	return !glassram_query(&query) && !(query.backends & GLASSRAM_BACKEND_WP_ASYNC);
 }
 
 enum glassram_error gr_target_open(pid_t pid, struct gr_target_files *ret_files)
@@ -104,20 +112,31 @@ enum glassram_error gr_target_open(pid_t pid, struct gr_target_files *ret_files)
 	struct gr_target_files files;
 	enum glassram_error error;
 
-	error = open_file(pid, "mem", &files.mem);
+	error = open_file(pid, "mem", O_RDONLY, &files.mem);
 	if (error)
 		return error;
-	error = open_file(pid, "pagemap", &files.pagemap);
-	if (error) {
-		close(files.mem);
-		return error;
-	}
+	error = open_file(pid, "pagemap", O_RDONLY, &files.pagemap);
+	if (error)
+		goto close_mem;
+	files.clear_refs = -1;
+	if (arms_by_soft_dirty())
+		error = open_file(pid, "clear_refs", O_WRONLY, &files.clear_refs);
+	if (error)
+		goto close_pagemap;
 	*ret_files = files;
 	return GLASSRAM_OK;
+
+close_pagemap:
+	close(files.pagemap);
+close_mem:
+	close(files.mem);
+	return error;
 }
 
 void gr_target_close(struct gr_target_files *files)
 {
+	if (files->clear_refs >= 0)
+		close(files->clear_refs);
 	close(files->pagemap);
 	close(files->mem);
 }
@@ -172,6 +191,7 @@ enum glassram_error gr_target_add(struct glassram_session *session, pid_t pid,
 		.pid = pid,
 		.mem_fd = files->mem,
 		.pagemap_fd = files->pagemap,
+		.clear_refs_fd = files->clear_refs,
 		.work = (uintptr_t)work,
 		.work_len = work_len,
 	};
