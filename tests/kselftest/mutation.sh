@@ -36,6 +36,11 @@ caught()
 	[ "${figure:-0}" -gt 0 ]
 }
 
+# The lab builds mutants for the first kernel of those it builds for.
+if [ ! -e "build/mutant-ARM_FIRST-$(uname -r)" ] && ls -d build/mutant-ARM_FIRST-* >/dev/null 2>&1; then
+	echo "1..0 # SKIP the mutants are built for another kernel"
+	exit
+fi
 check "a module that arms first is caught" caught ARM_FIRST \
 	running no_page_written_after_its_arming_lacks_a_hit 'v->late'
 check "a module that loses hits is caught, by its own self-check too" caught LOSE_HITS \
