@@ -109,7 +109,7 @@ TEST_F(session_events, targets_come_end_and_go)
 	const struct glassram_event *e;
 	size_t at;
 
-	begin(_metadata, self, idle, SESSION_EVENTS & ~EVENT(LAYOUT));
+	begin(_metadata, self, idle, EVENT(TARGET) | EVENT(TARGET_END));
 	ASSERT_EQ(0, target_start(&self->other, idle));
 	ASSERT_EQ(0, session_add(&self->session, self->other.pid, &add));
 	ASSERT_EQ(0, log_read(&self->log));
