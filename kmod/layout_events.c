@@ -23,16 +23,22 @@
 #include "session.h"
 #include "target.h"
 
-static noinline notrace void tell(const struct mm_struct *mm, struct glassram_event event)
+/* For most calls of the machine it is only a look that finds nothing. */
+static noinline notrace void tell(u32 type, const struct mm_struct *mm, unsigned long address,
+				  unsigned long length, unsigned long value)
 {
 	const struct glassram_mm *target;
 
 	rcu_read_lock();
 	target = glassram_fault_target(mm);
-	if (target) {
-		event.target = target->id;
-		glassram_events_emit(target->session, event);
-	}
+	if (unlikely(target))
+		glassram_events_emit(target->session, (struct glassram_event){
+			.type = type,
+			.target = target->id,
+			.address = address,
+			.length = length,
+			.value = value,
+		});
 	rcu_read_unlock();
 }
 
@@ -42,11 +48,7 @@ static void notrace map_hook(unsigned long ip, unsigned long parent_ip, struct f
 {
 	const struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
 
-	tell(vma->vm_mm, (struct glassram_event){
-		.type = GLASSRAM_EVENT_MAP,
-		.address = vma->vm_start,
-		.length = vma->vm_end - vma->vm_start,
-	});
+	tell(GLASSRAM_EVENT_MAP, vma->vm_mm, vma->vm_start, vma->vm_end - vma->vm_start, 0);
 }
 
 /* userfaultfd_unmap_prep(vma, start, end, unmaps): once for each mapping in the range */
@@ -58,11 +60,7 @@ static void notrace unmap_hook(unsigned long ip, unsigned long parent_ip, struct
 	const struct mm_struct *mm;
 
 	mm = glassram_unmap_range((void *)ftrace_regs_get_argument(fregs, 0), &start, &end);
-	tell(mm, (struct glassram_event){
-		.type = GLASSRAM_EVENT_UNMAP,
-		.address = start,
-		.length = end - start,
-	});
+	tell(GLASSRAM_EVENT_UNMAP, mm, start, end - start, 0);
 }
 
 /* userfaultfd_remove(vma, start, end): MADV_DONTNEED, _FREE, _REMOVE */
@@ -72,11 +70,8 @@ static void notrace remove_hook(unsigned long ip, unsigned long parent_ip, struc
 	const struct vm_area_struct *vma = (void *)ftrace_regs_get_argument(fregs, 0);
 	unsigned long start = ftrace_regs_get_argument(fregs, 1);
 
-	tell(vma->vm_mm, (struct glassram_event){
-		.type = GLASSRAM_EVENT_REMOVE,
-		.address = start,
-		.length = ftrace_regs_get_argument(fregs, 2) - start,
-	});
+	tell(GLASSRAM_EVENT_REMOVE, vma->vm_mm, start, ftrace_regs_get_argument(fregs, 2) - start,
+	     0);
 }
 
 /* mremap_userfaultfd_complete(ctx, from, to, len): @to may be an error */
@@ -85,14 +80,9 @@ static void notrace remap_hook(unsigned long ip, unsigned long parent_ip, struct
 {
 	unsigned long to = ftrace_regs_get_argument(fregs, 2);
 
-	if (offset_in_page(to))
-		return;
-	tell(current->mm, (struct glassram_event){
-		.type = GLASSRAM_EVENT_REMAP,
-		.address = ftrace_regs_get_argument(fregs, 1),
-		.length = ftrace_regs_get_argument(fregs, 3),
-		.value = to,
-	});
+	if (!offset_in_page(to))
+		tell(GLASSRAM_EVENT_REMAP, current->mm, ftrace_regs_get_argument(fregs, 1),
+		     ftrace_regs_get_argument(fregs, 3), to);
 }
 
 /* PERMANENT: else "sysctl kernel.ftrace_enabled=0" would silently stop the events. */

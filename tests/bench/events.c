@@ -62,17 +62,6 @@ static void fork_and_wait(void)
 	waitpid(child, NULL, 0);
 }
 
-static void run_program(void)
-{
-	pid_t child = vfork();
-
-	if (!child) {
-		execl("/bin/true", "true", (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
-}
-
 static void *nothing(void *unused)
 {
 	return unused;
@@ -97,7 +86,6 @@ static const struct call {
 	{"madvise", map, drop, MOST_ROUNDS},
 	{"mremap", map, move, MOST_ROUNDS},
 	{"fork-and-exit", NULL, fork_and_wait, 30},
-	{"exec", NULL, run_program, 20},
 	{"thread", NULL, run_thread, 50},
 };
 

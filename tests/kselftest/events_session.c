@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -274,6 +275,54 @@ TEST_F(session_events, who_exited_unseen_is_not_waited_for)
 	EXPECT_EQ(1, poll(&p, 1, 5000));
 	EXPECT_EQ(POLLHUP, p.revents & POLLHUP);
 	EXPECT_FALSE(session_alive(&self->session));
+}
+
+static void *linger(void *unused)
+{
+	pause();
+	return unused;
+}
+
+#define CHILDREN 200
+
+/* Some of them die with a thread that is still there. */
+static int many_children(struct target *t)
+{
+	target_pause(t);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t child = fork();
+		pthread_t thread;
+
+		if (!child) {
+			if (i % 4 == 0)
+				pthread_create(&thread, NULL, linger, NULL);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+	target_pause(t);
+	return 0;
+}
+
+TEST_F(session_events, who_exited_is_forgotten)
+{
+	struct session *s = &self->session;
+	uint64_t before;
+
+	begin(_metadata, self, many_children, EVENT(EXIT));
+	ASSERT_EQ(0, set_follow(s, 1));
+	ASSERT_EQ(0, session_stats(s));
+	before = s->stats.memory;
+	ASSERT_EQ(0, target_next(&self->target));
+	ASSERT_EQ(0, log_read(&self->log));
+	EXPECT_EQ(CHILDREN, log_count(&self->log, GLASSRAM_EVENT_EXIT));
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, session_stats(s));
+		if (s->stats.memory <= before)
+			break;
+		usleep(50000);
+	}
+	EXPECT_EQ(before, s->stats.memory);
 }
 
 /* Its main thread has run for a while before it calls exec. */
