@@ -51,7 +51,7 @@ enum glassram_error {
 	GLASSRAM_ERR_EXISTS, /* this session watches this target already */
 	GLASSRAM_ERR_NOT_OWNER, /* for the owner of the session, which is another client */
 	GLASSRAM_ERR_PAUSED, /* not while the session is paused */
-	GLASSRAM_ERR_ENDED, /* the target exited or called exec; a stream was closed */
+	GLASSRAM_ERR_ENDED, /* the target exited or called exec; a stream has no session any more */
 	GLASSRAM_ERR_UFFD, /* userfaultfd refused or was tampered with */
 	GLASSRAM_ERR_DMABUF, /* the counters could not be exported or mapped */
 	GLASSRAM_ERR_RENDER, /* no picture; for programs that draw, the library does not */
@@ -405,7 +405,9 @@ enum glassram_error glassram_events_open(struct glassram_session *session, uint6
  * @timeout_ms: how long to wait for the first; 0 only looks, negative for ever
  * @ret_nr: number of events; 0: the time is up
  *
- * GLASSRAM_ERR_ENDED: the session is over and everything was read.
+ * GLASSRAM_ERR_ENDED: the session's last client has left, and everything was
+ * read. The end of the targets closes no stream: glassram_stats() tells of it,
+ * and POLLHUP of glassram_session_fd().
  */
 enum glassram_error glassram_events_read(struct glassram_stream *stream,
 					 struct glassram_event *events, size_t nr,

@@ -15,8 +15,8 @@
 #include "watch.h"
 
 #define BATCH 256
-/* After the end of the session there is nothing more to wait for than this, ms. */
-#define DRAIN_MS 1000
+/* The target's memory goes before its exit is told: how long to wait for that, ms. */
+#define DRAIN_MS 500
 
 /* Without --mask: what costs nothing where the target maps or touches memory. */
 static const char default_mask[] = "fork,exec,exit,thread-start,thread-exit,refused,layout,"
@@ -69,7 +69,7 @@ static void print_events(const struct glassctl_options *options,
 	fflush(stdout);
 }
 
-/* Print what is left of a session that is over. */
+/* Print what is left when the last target has ended. */
 static void drain(const struct glassctl_options *options, struct glassram_stream *stream)
 {
 	struct glassram_event events[BATCH];
@@ -143,7 +143,8 @@ int glassctl_events(const struct glassctl_options *options)
 		watch_failed();
 		goto end;
 	}
-	drain(options, stream);
+	if (error)
+		drain(options, stream);
 	status = GLASSCTL_DONE;
 end:
 	watch_end(session);

@@ -137,7 +137,7 @@ enum glassram_error glassram_events_read(struct glassram_stream *stream,
 		got = read_records(stream, nr);
 	}
 	if (got == 0)
-		return gr_fail(GLASSRAM_ERR_ENDED, "the session of process %d is over, and its events are all read",
+		return gr_fail(GLASSRAM_ERR_ENDED, "the session of process %d is closed, and its events are all read: nothing more will come",
 			       stream->pid);
 	if (got < 0 && got != -EAGAIN)
 		return gr_explain_session((int)-got, stream->pid, "read");
