@@ -70,7 +70,7 @@ stats()
 # Without --json the same commands print a table with a heading.
 tables()
 {
-	"$GLASSCTL" --seconds 0.2 regions "$pid" | head -1 | grep -q '^ADDRESS .*HITS' &&
+	"$GLASSCTL" --seconds 0.2 regions "$pid" | head -1 | grep -q '^TARGET  ADDRESS .*HITS' &&
 		"$GLASSCTL" --seconds 0.2 threads "$pid" | grep -q "[0-9]  " &&
 		"$GLASSCTL" --seconds 0.2 stats "$pid" | grep -q '^unexplained  *0 '
 }
@@ -86,16 +86,87 @@ interrupted()
 	wait "$child" && jq -e '.state == "live" and .epoch >= 2' "$output"
 }
 
-busy()
+# joined WORD...: a second glassctl joins the first one's session, and says so in one line.
+joined()
 {
 	local first status=0
 	"$GLASSCTL" --seconds 300 stats "$pid" >/dev/null &
 	first=$!
 	sleep 1
-	says "is watched already" 1 "$GLASSCTL" stats "$pid" || status=1
+	"$GLASSCTL" --json --seconds 0.5 "$1" "$pid" >/tmp/joined.json 2>/tmp/joined.err || status=1
+	cat /tmp/joined.json /tmp/joined.err
+	jq -e "$2" /tmp/joined.json && [ "$(wc -l </tmp/joined.err)" -eq 1 ] &&
+		grep -q "is watched by another client already" /tmp/joined.err || status=1
 	kill -TERM "$first"
-	wait "$first"
+	wait "$first" || status=1
 	return "$status"
+}
+
+# heir: the second client ticks on when the first one leaves.
+heir()
+{
+	local first second
+	"$GLASSCTL" --seconds 2 stats "$pid" >/dev/null &
+	first=$!
+	sleep 1
+	"$GLASSCTL" --json --seconds 5 stats "$pid" >/tmp/heir.json 2>/dev/null &
+	second=$!
+	wait "$first" && wait "$second" && cat /tmp/heir.json &&
+		jq -e '.joined and .clients == 1 and .epoch > 35 and .state == "live"' /tmp/heir.json
+}
+
+targets()
+{
+	"$GLASSCTL" --json --seconds 0.2 targets "$pid" >/tmp/targets.json || return
+	jq -e --argjson pid "$pid" '(.joined | not) and (.targets | length) == 1
+		and .targets[0].pid == $pid and .targets[0].state == "live"
+		and .targets[0].regions > 10 and .targets[0].comm == "python3"' /tmp/targets.json ||
+		{ cat /tmp/targets.json; return 1; }
+}
+
+# A shell that starts /bin/sleep three times, then a busy child, and ends.
+family()
+{
+	# shellcheck disable=SC2016 # for the shell that is watched
+	sh -c 'sleep 2; sleep 0.1; sleep 0.1; (i=0; while [ $i -lt 40000 ]; do i=$((i + 1)); done); exit 5' &
+}
+
+events()
+{
+	local shell
+	family
+	shell=$!
+	"$GLASSCTL" --follow --json events "$shell" >/tmp/events.json || return
+	wait "$shell"
+	[ $? -eq 5 ] || return
+	jq -es --argjson pid "$shell" '
+		([.[] | select(.event == "fork" and .pid == $pid)] | length) >= 3
+		and ([.[] | select(.event == "exec")] | length) >= 2
+		and ([.[] | select(.event == "exit")] | length) >= 4
+		and any(.[]; .event == "exit" and .pid == $pid and .text == "status 5")
+		and any(.[]; .event == "target")
+		and all(.[]; .event != "hit" and .event != "map")
+		and ([.[].time_ns] == ([.[].time_ns] | sort))' /tmp/events.json ||
+		{ cat /tmp/events.json; return 1; }
+}
+
+event_lines()
+{
+	family
+	"$GLASSCTL" --follow --mask exit events $! >/tmp/events.txt || return
+	cat /tmp/events.txt
+	head -1 /tmp/events.txt | grep -q 'TIME .*EVENT' &&
+		grep -qE "^ *[0-9]+\.[0-9]{6}.* $! +[0-9]+ +exit +status 5$" /tmp/events.txt &&
+		! grep -q fork /tmp/events.txt
+}
+
+hits()
+{
+	"$GLASSCTL" --json --seconds 1 --mask hit events "$pid" >/tmp/hits.json || return
+	jq -es --argjson pid "$pid" 'length > 64 and all(.[]; .event == "hit" and .target == 0)
+		and ([.[] | select(.pid == $pid)] | length) > 64
+		and ([.[].address] | unique | length) >= 64' /tmp/hits.json >/dev/null ||
+		{ head -5 /tmp/hits.json; return 1; }
 }
 
 doctor()
@@ -144,7 +215,15 @@ check "threads, as JSON" threads
 check "stats, as JSON" stats
 check "tables" tables
 check "a signal prints what there is" interrupted
-check "a second client is refused in one line" busy
+check "targets, as JSON" targets
+check "a second client joins: stats" joined stats '.joined and .clients == 2 and .hits > 64'
+check "a second client joins: regions" joined regions '.joined and ([.regions[].hits] | add) > 64'
+check "a second client joins: threads" joined threads '.joined and (.threads | length) > 0'
+check "and ticks on when the first one leaves" heir
+check "events of a family, as JSON lines, until it ends" events
+check "events as lines" event_lines
+check "single faults" hits
+check "no such event" says 'no type of event "forks"' 1 "$GLASSCTL" --mask forks events "$pid"
 check "doctor finds nothing missing here" doctor
 check "a member of the group watches its own process" as_member
 check "and not root's" says "belongs to root (uid 0)" 1 as_user glass "$GLASSCTL" stats "$pid"

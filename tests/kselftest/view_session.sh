@@ -100,18 +100,6 @@ check "is refused in one line" one_line passwd
 check "a policy that the verifier refuses" view 1 $small --policy "$tests/policy_broken.bpf.o" "$target"
 check "is refused with its reason" one_line 'the kernel refused this policy: .'
 
-"$view" --headless "$dir/b.png" --seconds 600 "$target" 2>"$dir/err" &
-first=$!
-for _ in $(seq 100); do
-	[ -z "$(find "/proc/$first/fd" -lname '*glassram*' 2>/dev/null)" ] || break
-	sleep 0.2
-done
-# shellcheck disable=SC2086
-check "a second client of the same target" view 1 $small "$target"
-check "is refused in one line" one_line watch
-kill -TERM $first
-wait $first
-
 check "a stranger may not watch root's process" refused as glass --headless "$dir/c.png" "$target"
 check "and is told so in one line" one_line "$target"
 check "who is not in the group may watch nothing" refused as nobody2 --headless "$dir/c.png" "$target"
