@@ -14,7 +14,7 @@ KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout)
 
 KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
-KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o event_log.o)
+KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o event_log.o loader.o)
 KSELFTESTS += $(KSELFTEST_PROGRAMS)
 
 $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c

@@ -8,13 +8,10 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
 
+#include "loader.h"
 #include "session.h"
 #include "target.h"
 #include "writers.h"
@@ -48,43 +45,6 @@ static int busy_target(struct target *t)
 	return 0;
 }
 
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "glassram", O_NONBLOCK) ? -errno : 0;
-}
-
-/* Unload, allowing @ms for what goes on after the last close. */
-static int unload_within(int ms)
-{
-	uint64_t end = now_ns() + (uint64_t)ms * 1000000;
-	int err;
-
-	while ((err = unload()) && now_ns() < end)
-		usleep(20000);
-	return err;
-}
-
-static int load(void)
-{
-	const char *path = getenv("GLASSRAM_MODULE");
-	char built[512];
-	struct utsname name;
-	int fd, err = 0;
-
-	uname(&name);
-	snprintf(built, sizeof(built), "build/kmod-%s/glassram.ko", name.release);
-	fd = open(path ? path : built, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (syscall(SYS_finit_module, fd, "", 0))
-		err = -errno;
-	close(fd);
-	/* udev gives the node its group; wait for it, other tests need it. */
-	if (!err && system("udevadm settle --timeout=10"))
-		err = -EIO;
-	return err;
-}
-
 FIXTURE(module)
 {
 	struct target target;
@@ -106,7 +66,7 @@ FIXTURE_TEARDOWN(module)
 
 TEST_F(module, stays_while_a_session_lives)
 {
-	EXPECT_NE(0, unload());
+	EXPECT_NE(0, module_unload());
 	EXPECT_EQ(0, session_advance(&self->session, 0));
 }
 
@@ -117,7 +77,7 @@ TEST_F(module, stays_while_only_the_counters_live)
 
 	session_close(s);
 	usleep(300000);
-	EXPECT_NE(0, unload());
+	EXPECT_NE(0, module_unload());
 	close(fd);
 }
 
@@ -129,7 +89,7 @@ TEST_F(module, stays_while_only_a_mapping_of_the_counters_lives)
 	ASSERT_NE(MAP_FAILED, map);
 	session_close(s);
 	usleep(300000);
-	EXPECT_NE(0, unload());
+	EXPECT_NE(0, module_unload());
 	EXPECT_LE(0, *(const volatile char *)map);
 }
 
@@ -141,7 +101,7 @@ TEST_F(module, stays_while_only_the_control_page_lives)
 	s->control = NULL;
 	session_close(s);
 	usleep(300000);
-	EXPECT_NE(0, unload());
+	EXPECT_NE(0, module_unload());
 	EXPECT_EQ(sizeof(*control), control->size);
 }
 
@@ -151,18 +111,18 @@ TEST_F(module, stays_while_the_device_is_open)
 
 	session_close(&self->session);
 	usleep(300000);
-	EXPECT_NE(0, unload());
+	EXPECT_NE(0, module_unload());
 	close(device);
 }
 
 TEST_F_TIMEOUT(module, goes_when_nothing_lives_and_comes_back, 60)
 {
 	session_close(&self->session);
-	ASSERT_EQ(0, unload_within(5000));
+	ASSERT_EQ(0, module_unload_within(5000));
 	EXPECT_EQ(-1, access("/dev/glassram", F_OK));
 	/* The target runs on, with nothing left in it. */
 	EXPECT_EQ(0, proc_uffd_mappings(self->target.pid));
-	ASSERT_EQ(0, load());
+	ASSERT_EQ(0, module_load());
 	ASSERT_EQ(0, session_open(&self->session, self->target.pid));
 	EXPECT_EQ(0, session_advance(&self->session, 0));
 }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Common parts of the racing tests: see race.h.
+ *
+ * Weak spot: the longest pass of a target includes the time that other
+ * programs had its CPU, so it tells a hang from a delay, not more.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "race.h"
+
+/* How long the module may be away, or its clean-up may take, on a busy machine. */
+#define PATIENCE_NS 30000000000ULL
+
+unsigned int race_rounds(unsigned int few)
+{
+	const char *factor = getenv("RACE_ROUNDS");
+
+	return few * (factor && atoi(factor) > 0 ? (unsigned int)atoi(factor) : 1);
+}
+
+int racing_target(struct target *t)
+{
+	const size_t words = PAGE / sizeof(uint64_t);
+	volatile uint64_t *area = mmap(NULL, RACE_PAGES * PAGE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t last;
+
+	if (area == MAP_FAILED)
+		return 1;
+	madvise((void *)area, RACE_PAGES * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < RACE_PAGES * words; i++)
+		area[i] = i;
+	t->shared[RACE_AREA] = (uintptr_t)area;
+	target_pause(t);
+	last = now_ns();
+	for (uint64_t beat = 0; !t->shared[RACE_STOP]; beat++) {
+		uint64_t now;
+
+		for (size_t i = 0; i < RACE_PAGES; i++) {
+			volatile uint64_t *word = &area[i * words + beat % words];
+
+			/* Each word counts up by one each time all words have been passed. */
+			if (*word != i * words + beat % words + beat / words)
+				return 2;
+			++*word;
+		}
+		now = now_ns();
+		if (now - last > t->shared[RACE_STALL])
+			t->shared[RACE_STALL] = now - last;
+		last = now;
+		t->shared[RACE_BEATS] = beat + 1;
+	}
+	for (size_t i = 0; i < RACE_PAGES * words; i++) {
+		uint64_t beats = t->shared[RACE_BEATS];
+
+		if (area[i] != i + beats / words + (i % words < beats % words))
+			return 2;
+	}
+	return 0;
+}
+
+void race_go(struct target *t)
+{
+	char go = 'n';
+
+	if (write(t->to_child, &go, 1) != 1)
+		abort();
+}
+
+int race_moves(const struct target *t, int ms)
+{
+	uint64_t beats = t->shared[RACE_BEATS], end = now_ns() + (uint64_t)ms * 1000000;
+
+	/* Two: the first may have been under way. */
+	while (t->shared[RACE_BEATS] < beats + 2) {
+		if (now_ns() > end)
+			return 0;
+		usleep(1000);
+	}
+	return 1;
+}
+
+int race_end(struct target *t)
+{
+	t->shared[RACE_STOP] = 1;
+	return target_finish(t);
+}
+
+int race_open(struct session *ret, pid_t pid)
+{
+	uint64_t end = now_ns() + PATIENCE_NS;
+	int err;
+
+	for (;;) {
+		err = session_open(ret, pid);
+		if (!err)
+			return 0;
+		session_close(ret);
+		/* No device, or none behind the node, or the other session is not gone yet. */
+		if ((err != -ENOENT && err != -ENXIO && err != -ENODEV && err != -EBUSY) ||
+		    now_ns() > end)
+			return err;
+		/* /proc/PID is gone with the process, the device is not for ever. */
+		if (err == -ENOENT && kill(pid, 0))
+			return -ESRCH;
+		usleep(1000);
+	}
+}
+
+int race_unarmed(pid_t pid)
+{
+	uint64_t end = now_ns() + PATIENCE_NS;
+	int left;
+
+	while ((left = proc_uffd_mappings(pid)) > 0 && now_ns() < end)
+		usleep(5000);
+	return left;
+}
+
+int race_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}

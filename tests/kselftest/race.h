@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests that race on purpose share: how many rounds, a target that
+ * checks its own memory and notes how long it was ever held up, and waiting
+ * for what goes on after a close.
+ *
+ * RACE_ROUNDS in the environment multiplies the rounds of every race: 1, the
+ * default, suits `make check`.
+ *
+ * Weak spot: a race is won by chance. More rounds find more, none prove
+ * absence; the debug kernel makes a short race worth more than a long one on
+ * an ordinary kernel.
+ */
+#ifndef GLASSRAM_TESTS_RACE_H
+#define GLASSRAM_TESTS_RACE_H
+
+#include <stdint.h>
+
+#include "loader.h"
+#include "session.h"
+#include "target.h"
+
+/* race_rounds() - @few, times RACE_ROUNDS of the environment */
+unsigned int race_rounds(unsigned int few);
+
+/* Words of target.shared that racing_target() uses; a test has those from RACE_OWN on. */
+enum {
+	RACE_AREA, /* address of the checked area */
+	RACE_STOP, /* set by the test: check everything and end */
+	RACE_BEATS, /* passes over the area so far */
+	RACE_STALL, /* the longest pass so far, ns */
+	RACE_OWN,
+};
+
+#define RACE_PAGES 256UL
+
+/**
+ * racing_target() - body for target_start(): write, check, note the time
+ *
+ * After its one pause it passes over RACE_PAGES pages until RACE_STOP, and
+ * checks before each store that the page still holds what it stored last.
+ * Ends with 0 if all memory was as it had left it, 2 if not.
+ */
+int racing_target(struct target *t);
+
+/* race_go() - let a target run on without waiting for its next pause */
+void race_go(struct target *t);
+
+/* race_moves() - does the target make another pass within @ms? */
+int race_moves(const struct target *t, int ms);
+
+/* race_end() - end a racing_target(). Return: its wait status; 0 if it was whole. */
+int race_end(struct target *t);
+
+/**
+ * race_open() - session_open(), trying again while the module is away
+ * @ret: as for session_open(); nothing to close after a failure
+ * @pid: the target
+ *
+ * Return: 0 or -errno of the last try.
+ */
+int race_open(struct session *ret, pid_t pid);
+
+/* race_unarmed() - wait until nothing of the target is armed. Return: mappings that still are. */
+int race_unarmed(pid_t pid);
+
+/* race_write_file() - write a line to a file of /proc or /sys. Return: 0 or -errno. */
+int race_write_file(const char *path, const char *text);
+
+#endif
