@@ -58,6 +58,8 @@ int racing_target(struct target *t)
 			t->shared[RACE_STALL] = now - last;
 		last = now;
 		t->shared[RACE_BEATS] = beat + 1;
+		if (t->shared[RACE_REST])
+			usleep(t->shared[RACE_REST]);
 	}
 	for (size_t i = 0; i < RACE_PAGES * words; i++) {
 		uint64_t beats = t->shared[RACE_BEATS];

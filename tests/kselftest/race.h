@@ -29,6 +29,7 @@ enum {
 	RACE_STOP, /* set by the test: check everything and end */
 	RACE_BEATS, /* passes over the area so far */
 	RACE_STALL, /* the longest pass so far, ns */
+	RACE_REST, /* set by the test: rest so many us after each pass */
 	RACE_OWN,
 };
 
