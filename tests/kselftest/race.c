@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,4 +140,56 @@ int race_write_file(const char *path, const char *text)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+#define GROUPS "/sys/fs/cgroup"
+#define GROUP GROUPS "/race"
+
+int race_group_make(const char *setting, const char *value)
+{
+	char path[128];
+	int err;
+
+	race_group_end();
+	err = race_write_file(GROUPS "/cgroup.subtree_control", "+memory +pids");
+	if (err)
+		return err;
+	if (mkdir(GROUP, 0755))
+		return -errno;
+	snprintf(path, sizeof(path), GROUP "/%s", setting);
+	return race_write_file(path, value);
+}
+
+int race_group_enter(void)
+{
+	return race_write_file(GROUP "/cgroup.procs", "0");
+}
+
+void race_group_end(void)
+{
+	uint64_t end = now_ns() + PATIENCE_NS;
+
+	/* The killed are members until they are reaped or gone. */
+	while (race_write_file(GROUP "/cgroup.kill", "1") != -ENOENT && now_ns() < end) {
+		if (!rmdir(GROUP))
+			return;
+		usleep(10000);
+	}
+}
+
+uint64_t race_group_events(const char *file, const char *what)
+{
+	char path[128], name[64];
+	unsigned long long count = 0, found = 0;
+	FILE *stream;
+
+	snprintf(path, sizeof(path), GROUP "/%s", file);
+	stream = fopen(path, "re");
+	if (!stream)
+		return 0;
+	while (fscanf(stream, "%63s %llu", name, &count) == 2)
+		if (!strcmp(name, what))
+			found = count;
+	fclose(stream);
+	return found;
 }

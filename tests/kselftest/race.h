@@ -68,4 +68,17 @@ int race_unarmed(pid_t pid);
 /* race_write_file() - write a line to a file of /proc or /sys. Return: 0 or -errno. */
 int race_write_file(const char *path, const char *text);
 
+/*
+ * A control group of a test, under the root; one at a time in a program.
+ *
+ * race_group_make(): @setting, "memory.max" say, gets @value. Return: 0 or -errno.
+ * race_group_enter(): the calling process joins; its children will be in it, too.
+ * race_group_end(): kills all in it and removes it; it may not be there.
+ */
+int race_group_make(const char *setting, const char *value);
+int race_group_enter(void);
+void race_group_end(void);
+/* race_group_events() - a count of a file like "memory.events", 0 if it is not there */
+uint64_t race_group_events(const char *file, const char *what);
+
 #endif

@@ -28,6 +28,9 @@
 /* Of each kind; there are five. */
 #define ADVANCES 500U
 
+/* Go on as long as this if the cheating has had no effect yet. */
+#define PATIENCE_NS 10000000000ULL
+
 /* One page with the ioctl's structure, and the work area after it. */
 #define SPOILED (PAGE + GLASSRAM_WORK_MIN)
 /* What the module puts at the start of the work area is at most so long. */
@@ -115,6 +118,14 @@ FIXTURE(race_arguments)
 	pthread_t thread;
 };
 
+static __thread sigjmp_buf spoiled;
+
+static void on_fault(int signal)
+{
+	(void)signal;
+	siglongjmp(spoiled, 1);
+}
+
 /* A target that leaves the CPUs to the calls. */
 static int start(struct target *t)
 {
@@ -159,14 +170,6 @@ struct outcomes {
 	unsigned int ended; /* -EXDEV: it does not */
 };
 
-static __thread sigjmp_buf spoiled;
-
-static void on_fault(int signal)
-{
-	(void)signal;
-	siglongjmp(spoiled, 1);
-}
-
 /* Fill the structure, over and over while the cheating makes that impossible. */
 static void fill(struct cheat *c, const struct glassram_advance *arg)
 {
@@ -180,7 +183,7 @@ static int advance_spoiled(struct session *s, struct cheat *c, struct outcomes *
 {
 	const struct glassram_advance arg = {
 		.size = sizeof(arg),
-		.flags = count->calls % 4 ? 0 : GLASSRAM_ADVANCE_RESCAN,
+		.flags = count->calls % 16 ? 0 : GLASSRAM_ADVANCE_RESCAN,
 		.work = (uintptr_t)(c->memory + PAGE),
 		.work_len = GLASSRAM_WORK_MIN,
 	};
@@ -214,11 +217,11 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_arguments)
 	struct session *s = &self->session;
 	struct cheat *c = &self->cheat;
 	struct outcomes count = {0};
-	uint64_t start = now_ns();
+	uint64_t start = now_ns(), end = start + PATIENCE_NS;
 
 	if (c->once)
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, cheat, c));
-	while (count.calls < advances) {
+	while (count.calls < advances || (!count.refused && !count.ended && now_ns() < end)) {
 		int err = advance_spoiled(s, c, &count);
 
 		ASSERT_EQ(0, err) TH_LOG("%s, state %u", strerror(-err), s->control->state);

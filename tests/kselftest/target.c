@@ -19,7 +19,7 @@
 
 #define SHARED_BYTES 4096
 
-static int wait_for_pause(struct target *t)
+int target_paused(struct target *t)
 {
 	ssize_t n;
 	char c;
@@ -54,7 +54,7 @@ int target_start(struct target *ret, int (*body)(struct target *t))
 	close(up[1]);
 	ret->to_child = down[1];
 	ret->from_child = up[0];
-	return wait_for_pause(ret);
+	return target_paused(ret);
 }
 
 void target_pause(struct target *t)
@@ -71,7 +71,7 @@ int target_next(struct target *t)
 
 	if (write(t->to_child, &c, 1) != 1)
 		return -ESRCH;
-	return wait_for_pause(t);
+	return target_paused(t);
 }
 
 static void release(struct target *t)

@@ -37,6 +37,9 @@ void target_pause(struct target *t);
 /* target_next() - let the child run to its next pause. Return: 0, or -ESRCH if it ended. */
 int target_next(struct target *t);
 
+/* target_paused() - wait until a child that runs already pauses. Return: as target_next(). */
+int target_paused(struct target *t);
+
 /* target_finish() - let the child run to its end. Return: its wait status. */
 int target_finish(struct target *t);
 
