@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # race.mk: races on purpose. Short in `make check`; RACE_ROUNDS=N makes them N times as long.
 
-RACE_NAMES	:= race_arguments race_attach race_close race_limits race_mappings race_module race_stopped
+RACE_NAMES	:= race_arguments race_attach race_close race_cpu race_growth \
+	race_limits race_mappings race_module race_stopped
 RACE_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,$(RACE_NAMES))
 RACE_OBJECTS	:= $(addprefix $(BUILD)/tests/kselftest/,race.o)
 
@@ -9,3 +10,8 @@ KSELFTESTS += $(RACE_KSELFTESTS)
 
 $(RACE_KSELFTESTS): %: %.o $(RACE_OBJECTS) $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+# Loads policies, by way of the library.
+KSELFTESTS += $(BUILD)/tests/kselftest/race_policy
+$(BUILD)/tests/kselftest/race_policy: %: %.o $(RACE_OBJECTS) $(KSELFTEST_COMMON) $(BUILD)/libglassram.a | $(LIB_KSELFTEST_POLICIES)
+	$(CC) $(CFLAGS) -pthread -o $@ $^ $(LDFLAGS) $(LIBGLASSRAM_LIBS)
