@@ -31,6 +31,8 @@ UNIT_TESTS	:=
 KSELFTESTS	:=
 # Those of KSELFTESTS that every kernel runs, not only the first row of tests/lab/kernels.
 KSELFTESTS_SMOKE	:=
+# Those of KSELFTESTS that take long: only `check --full`, check-debug, or by name.
+KSELFTESTS_LONG	:=
 BENCHES		:=
 
 .DEFAULT_GOAL := all
@@ -49,6 +51,7 @@ tests: $(UNIT_TESTS) $(KSELFTESTS) $(BENCHES)	## test programs, not run
 	@printf '%s\n' $(UNIT_TESTS) >$(BUILD)/tests/unit.list
 	@printf '%s\n' $(KSELFTESTS) >$(BUILD)/tests/kselftest.list
 	@printf '%s\n' $(KSELFTESTS_SMOKE) >$(BUILD)/tests/smoke.list
+	@printf '%s\n' $(filter-out $(KSELFTESTS_LONG),$(KSELFTESTS)) >$(BUILD)/tests/usual.list
 
 # Kbuild insists on objects beside sources: give it its own copy of them.
 KOUT	= $(BUILD)/kmod-$(KVER)

@@ -20,7 +20,7 @@
 
 #include "kselftest_harness.h"
 
-#define BOMB_PIDS "60"
+#define BOMB_PIDS "24"
 /* A client that watches this much needs more than CLIENT_MEMORY. */
 #define MANY_PAGES (64UL << 20)
 #define CLIENT_MEMORY "6M"
@@ -75,7 +75,7 @@ static int bomb(struct target *t)
 	t->shared[RACE_AREA] = (uintptr_t)page;
 	target_pause(t);
 	while (!t->shared[RACE_STOP]) {
-		explode(page, 5);
+		explode(page, 4);
 		for (int i = 0; i < 16; i++)
 			if (page[i * PAGE] != (char)blasts)
 				return 2;
