@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/userfaultfd.h>
 
 #include "race.h"
 
@@ -192,4 +195,26 @@ uint64_t race_group_events(const char *file, const char *what)
 			found = count;
 	fclose(stream);
 	return found;
+}
+
+char *race_blocking(size_t length, const void *first_page)
+{
+	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
+	struct uffdio_register registration = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_copy copy = {
+		.src = (uintptr_t)first_page, .len = PAGE, .mode = UFFDIO_COPY_MODE_WP,
+	};
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	char *area = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	registration.range.start = (uintptr_t)area;
+	registration.range.len = length;
+	copy.dst = (uintptr_t)area;
+	if (area == MAP_FAILED || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &registration) || ioctl(uffd, UFFDIO_COPY, &copy))
+		return NULL;
+	return area;
 }

@@ -14,6 +14,7 @@
 #ifndef GLASSRAM_TESTS_RACE_H
 #define GLASSRAM_TESTS_RACE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "loader.h"
@@ -64,6 +65,17 @@ int race_open(struct session *ret, pid_t pid);
 
 /* race_unarmed() - wait until nothing of the target is armed. Return: mappings that still are. */
 int race_unarmed(pid_t pid);
+
+/**
+ * race_blocking() - memory that blocks for good whoever touches it
+ * @length: bytes, page-aligned
+ * @first_page: what the first page holds: that one can be read, and blocks who writes
+ *
+ * A userfaultfd of the caller that nobody serves; SIGKILL ends the waiting.
+ *
+ * Return: the memory, or NULL.
+ */
+char *race_blocking(size_t length, const void *first_page);
 
 /* race_write_file() - write a line to a file of /proc or /sys. Return: 0 or -errno. */
 int race_write_file(const char *path, const char *text);

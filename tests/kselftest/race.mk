@@ -6,10 +6,10 @@ RACE_NAMES	:= race_arguments race_attach race_close race_cpu race_growth \
 RACE_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,$(RACE_NAMES))
 RACE_OBJECTS	:= $(addprefix $(BUILD)/tests/kselftest/,race.o)
 
-KSELFTESTS += $(RACE_KSELFTESTS)
+KSELFTESTS += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh
 # They take minutes; race_mappings, race_module and race_policy are in every `make check`.
 KSELFTESTS_LONG += $(addprefix $(BUILD)/tests/kselftest/,race_arguments race_attach race_close \
-	race_cpu race_growth race_limits race_stopped)
+	race_cpu race_growth race_limits race_stopped) tests/kselftest/race_soak.sh
 
 $(RACE_KSELFTESTS): %: %.o $(RACE_OBJECTS) $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

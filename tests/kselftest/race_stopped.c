@@ -11,15 +11,12 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <linux/userfaultfd.h>
 
 #include "race.h"
 
@@ -175,32 +172,6 @@ static int mapping_target(struct target *t)
 	return 0;
 }
 
-/*
- * Memory whose first touch blocks: a userfaultfd of our own that nobody serves. Its first
- * page can be read, and blocks who writes to it.
- */
-static char *blocking_memory(size_t length, const void *first_page)
-{
-	struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
-	struct uffdio_register registration = {
-		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP,
-	};
-	struct uffdio_copy copy = {
-		.src = (uintptr_t)first_page, .len = PAGE, .mode = UFFDIO_COPY_MODE_WP,
-	};
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	char *area = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-
-	registration.range.start = (uintptr_t)area;
-	registration.range.len = length;
-	copy.dst = (uintptr_t)area;
-	if (area == MAP_FAILED || uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
-	    ioctl(uffd, UFFDIO_REGISTER, &registration) || ioctl(uffd, UFFDIO_COPY, &copy))
-		return NULL;
-	return area;
-}
-
 /* Where the client hangs. */
 enum hang { HANG_ARGUMENTS, HANG_RANGES, HANG_RESULT, HANG_TABLE };
 
@@ -220,7 +191,7 @@ static void hanging_client(struct target *t, enum hang where)
 	*arg = (struct glassram_advance){
 		.size = sizeof(*arg), .work = (uintptr_t)s.work, .work_len = GLASSRAM_WORK_MIN,
 	};
-	blocking = blocking_memory(PAGE + GLASSRAM_WORK_MIN, page);
+	blocking = race_blocking(PAGE + GLASSRAM_WORK_MIN, page);
 	if (!blocking)
 		_exit(2);
 	switch (where) {
