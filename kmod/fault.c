@@ -72,14 +72,6 @@ static __always_inline bool claim(u32 *stamp, u32 epoch)
 	return true;
 }
 
-/* Leave a chunk out of this epoch's self-check: see armed_page(). */
-static __always_inline void exempt_chunk(struct glassram_session *session,
-					 struct glassram_slot_block *block, unsigned long address)
-{
-	WRITE_ONCE(block->exempt[(address - block->start) >> GLASSRAM_CHUNK_SHIFT],
-		   READ_ONCE(session->epoch));
-}
-
 /* For streams of HIT; kept out of the way of all others. */
 static noinline notrace void tell_hit(const struct glassram_mm *target, unsigned long address,
 				      unsigned int flags, u32 epoch, u32 weight)
@@ -147,8 +139,8 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 						block ? block->column[GLASSRAM_HITS][i] : 0);
 		if (!weight) {
 			/* It will be found written without a hit, and that is explained. */
-			if (block)
-				exempt_chunk(session, block, address);
+			if (block && !test_bit(i, block->rejected))
+				set_bit(i, block->rejected);
 			this_cpu_inc(session->totals->rejected);
 			return;
 		}
@@ -195,8 +187,10 @@ static __always_inline void note_refill(struct glassram_mm *target, unsigned lon
 {
 	struct glassram_slot_block *block = glassram_slots_lookup(&target->index, address);
 
+	/* Leave its chunk out of this epoch's self-check: see armed_page(). */
 	if (block)
-		exempt_chunk(target->session, block, address);
+		WRITE_ONCE(block->exempt[(address - block->start) >> GLASSRAM_CHUNK_SHIFT],
+			   READ_ONCE(target->session->epoch));
 }
 
 static noinline notrace void watched_fault(struct vm_area_struct *vma, unsigned long address,

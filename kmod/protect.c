@@ -70,10 +70,11 @@ static void tell_late_hit(const struct glassram_mm *target, unsigned long addres
 /*
  * One page was found written and is armed again. Self-check: since it was armed
  * before, there must have been a hit. Exempt are chunks with a read fault since
- * (the page may have been dropped and read anew: not written, yet WRITTEN) or a
- * write that the policy rejected, and pages with two faults in flight: the
- * slower may store after ADVANCE has armed the page again, which unarms it
- * without passing the hook; that write is counted here.
+ * (the page may have been dropped and read anew: not written, yet WRITTEN), and
+ * pages with two faults in flight: the slower may store after ADVANCE has armed
+ * the page again, which unarms it without passing the hook; that write is
+ * counted here, unless the policy has lately rejected writes of the page: then
+ * it may be one of those.
  */
 static void armed_page(struct glassram_mm *target, struct glassram_slot_block *block,
 		       unsigned int i, u32 epoch)
@@ -92,6 +93,8 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 		return;
 	if ((s32)(READ_ONCE(block->exempt[i * GLASSRAM_BLOCK_CHUNKS / GLASSRAM_BLOCK_SLOTS]) -
 		  before) >= 0)
+		return;
+	if (test_bit(i, block->rejected) || test_bit(i, block->rejected_before))
 		return;
 	if (test_bit(i, block->raced) || test_bit(i, block->raced_before)) {
 		if (try_cmpxchg(stamp, &seen, epoch - 1)) {

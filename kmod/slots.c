@@ -316,6 +316,15 @@ void glassram_slots_reset(struct glassram_slots *slots)
 			reset_block(slots, slots->blocks[i]);
 }
 
+/* The hook sets bits meanwhile. */
+static void age_marks(unsigned long *marks, unsigned long *before)
+{
+	unsigned int word;
+
+	for (word = 0; word < BITS_TO_LONGS(GLASSRAM_BLOCK_SLOTS); word++)
+		before[word] = xchg(&marks[word], 0);
+}
+
 /**
  * glassram_slots_age_raced() - forget faults in flight that have long landed
  * @slots: the slots; the session's lock is held
@@ -324,15 +333,15 @@ void glassram_slots_reset(struct glassram_slots *slots)
  */
 void glassram_slots_age_raced(struct glassram_slots *slots)
 {
-	unsigned int word;
 	u32 i;
 
 	for (i = 0; i < slots->nr_blocks; i++) {
 		struct glassram_slot_block *block = slots->blocks[i];
 
-		/* The hook sets bits meanwhile. */
-		for (word = 0; block && word < ARRAY_SIZE(block->raced); word++)
-			block->raced_before[word] = xchg(&block->raced[word], 0);
+		if (!block)
+			continue;
+		age_marks(block->raced, block->raced_before);
+		age_marks(block->rejected, block->rejected_before);
 	}
 }
 

@@ -37,12 +37,14 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  * @column: the block's page of each column, kernel address; hook
  * @armed: epoch that was opened when the page was last armed, 0 if never; the
  *	hook reads it
- * @exempt: epoch of the last read fault or rejected write in each chunk: a page
- *	there may have been dropped and populated anew, which PAGEMAP_SCAN takes for
- *	a write, or written without a hit because the policy said so; hook
+ * @exempt: epoch of the last read fault in each chunk: a page there may have been
+ *	dropped and populated anew, which PAGEMAP_SCAN takes for a write; hook
  * @raced: pages for which two faults were in flight at once; the slower one may
  *	store after the page was armed again, without a new fault; hook
  * @raced_before: @raced as it was when it was emptied last
+ * @rejected: pages of which the policy did not count a write: they are found
+ *	written without a hit, and again later if that write was still in flight; hook
+ * @rejected_before: as @raced_before
  */
 struct glassram_slot_block {
 	unsigned long start;
@@ -53,6 +55,8 @@ struct glassram_slot_block {
 	u32 exempt[GLASSRAM_BLOCK_CHUNKS];
 	DECLARE_BITMAP(raced, GLASSRAM_BLOCK_SLOTS);
 	DECLARE_BITMAP(raced_before, GLASSRAM_BLOCK_SLOTS);
+	DECLARE_BITMAP(rejected, GLASSRAM_BLOCK_SLOTS);
+	DECLARE_BITMAP(rejected_before, GLASSRAM_BLOCK_SLOTS);
 };
 
 /**

@@ -84,7 +84,7 @@ FIXTURE_TEARDOWN(race_policy)
 /* What loaders tell the swapper, in shared memory. */
 struct board {
 	char names[2][GLASSRAM_POLICY_NAME_LEN];
-	volatile unsigned int loads;
+	volatile unsigned int loads[2];
 };
 
 /* Loads and unloads for ever. */
@@ -107,7 +107,7 @@ static void loader(struct board *board, unsigned int number, unsigned int seed)
 		}
 		strncpy(board->names[number], glassram_policy_name(policy),
 			GLASSRAM_POLICY_NAME_LEN - 1);
-		board->loads++;
+		board->loads[number]++;
 		usleep(rand_r(&seed) % 50000);
 		/* In the other order the name would be gone before it is. */
 		glassram_policy_unload(policy);
@@ -118,18 +118,20 @@ TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
 {
 	unsigned int advances = race_rounds(150), bound = 0, absent = 0, kills = 0, seed = 1;
 	struct session *s = &self->session;
+	unsigned int limit[2] = {0};
 	pid_t loaders[2] = {0};
 	struct board *board;
 
 	board = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, board);
 	ASSERT_EQ(0, target_start(&self->target, writing_target));
-	for (unsigned int i = 0; i < advances || !bound; i++) {
+	for (unsigned int i = 0; i < advances || bound < advances / 10; i++) {
 		unsigned int which = rand_r(&seed) % 2;
 		int err;
 
 		/* A loader that is killed leaves its policy to the kernel to unregister. */
-		if (!loaders[which] || i % 16 == 0) {
+		if (!loaders[which] || board->loads[which] >= limit[which]) {
+			limit[which] = board->loads[which] + 1 + rand_r(&seed) % 4;
 			if (loaders[which]) {
 				kill(loaders[which], SIGKILL);
 				waitpid(loaders[which], NULL, 0);
@@ -154,7 +156,7 @@ TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
 	}
 	ASSERT_EQ(0, session_stats(s));
 	TH_LOG("%u ADVANCEs, %u loads, %u loaders killed, bound %u times, %u times it was gone; %ju hits, %ju rejected",
-	       advances, board->loads, kills, bound, absent, (uintmax_t)s->stats.hits,
+	       advances, board->loads[0] + board->loads[1], kills, bound, absent, (uintmax_t)s->stats.hits,
 	       (uintmax_t)s->stats.rejected);
 	EXPECT_EQ(0, s->stats.lost);
 	EXPECT_EQ(0, s->stats.unexplained);
