@@ -102,25 +102,30 @@ int race_end(struct target *t)
 	return target_finish(t);
 }
 
-int race_open(struct session *ret, pid_t pid)
+int race_open_flags(struct session *ret, pid_t pid, uint32_t flags)
 {
 	uint64_t end = now_ns() + PATIENCE_NS;
 	int err;
 
 	for (;;) {
-		err = session_open(ret, pid);
+		err = session_open_flags(ret, pid, flags);
 		if (!err)
 			return 0;
 		session_close(ret);
 		/* No device, or none behind the node, or the other session is not gone yet. */
-		if ((err != -ENOENT && err != -ENXIO && err != -ENODEV && err != -EBUSY) ||
-		    now_ns() > end)
+		if ((err != -ENOENT && err != -ENXIO && err != -ENODEV &&
+		     (err != -EBUSY || flags & GLASSRAM_ATTACH_SHARED)) || now_ns() > end)
 			return err;
 		/* /proc/PID is gone with the process, the device is not for ever. */
 		if (err == -ENOENT && kill(pid, 0))
 			return -ESRCH;
 		usleep(1000);
 	}
+}
+
+int race_open(struct session *ret, pid_t pid)
+{
+	return race_open_flags(ret, pid, 0);
 }
 
 int race_unarmed(pid_t pid)

@@ -63,6 +63,9 @@ int race_end(struct target *t);
  */
 int race_open(struct session *ret, pid_t pid);
 
+/* race_open_flags() - the same with GLASSRAM_ATTACH_*; a shared session is never in the way */
+int race_open_flags(struct session *ret, pid_t pid, uint32_t flags);
+
 /* race_unarmed() - wait until nothing of the target is armed. Return: mappings that still are. */
 int race_unarmed(pid_t pid);
 
