@@ -23,13 +23,23 @@
 #include "race.h"
 
 /* How long the module may be away, or its clean-up may take, on a busy machine. */
-#define PATIENCE_NS 30000000000ULL
+#define PATIENCE_MS 30000
+
+static unsigned int factor(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && atoi(value) > 0 ? (unsigned int)atoi(value) : 1;
+}
 
 unsigned int race_rounds(unsigned int few)
 {
-	const char *factor = getenv("RACE_ROUNDS");
+	return few * factor("RACE_ROUNDS");
+}
 
-	return few * (factor && atoi(factor) > 0 ? (unsigned int)atoi(factor) : 1);
+uint64_t race_patience(uint64_t ms)
+{
+	return ms * 1000000 * factor("TEST_SLOWNESS");
 }
 
 int racing_target(struct target *t)
@@ -85,7 +95,7 @@ void race_go(struct target *t)
 
 int race_moves(const struct target *t, int ms)
 {
-	uint64_t beats = t->shared[RACE_BEATS], end = now_ns() + (uint64_t)ms * 1000000;
+	uint64_t beats = t->shared[RACE_BEATS], end = now_ns() + race_patience(ms);
 
 	/* Two: the first may have been under way. */
 	while (t->shared[RACE_BEATS] < beats + 2) {
@@ -104,7 +114,7 @@ int race_end(struct target *t)
 
 int race_open_flags(struct session *ret, pid_t pid, uint32_t flags)
 {
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
 	int err;
 
 	for (;;) {
@@ -130,7 +140,7 @@ int race_open(struct session *ret, pid_t pid)
 
 int race_unarmed(pid_t pid)
 {
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
 	int left;
 
 	while ((left = proc_uffd_mappings(pid)) > 0 && now_ns() < end)
@@ -175,7 +185,7 @@ int race_group_enter(void)
 
 void race_group_end(void)
 {
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
 
 	/* The killed are members until they are reaped or gone. */
 	while (race_write_file(GROUP "/cgroup.kill", "1") != -ENOENT && now_ns() < end) {

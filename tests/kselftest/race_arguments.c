@@ -29,7 +29,7 @@
 #define ADVANCES 500U
 
 /* Go on as long as this if the cheating has had no effect yet. */
-#define PATIENCE_NS 10000000000ULL
+#define PATIENCE_MS 10000
 
 /* One page with the ioctl's structure, and the work area after it. */
 #define SPOILED (PAGE + GLASSRAM_WORK_MIN)
@@ -217,7 +217,7 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_arguments)
 	struct session *s = &self->session;
 	struct cheat *c = &self->cheat;
 	struct outcomes count = {0};
-	uint64_t start = now_ns(), end = start + PATIENCE_NS;
+	uint64_t start = now_ns(), end = start + race_patience(PATIENCE_MS);
 
 	if (c->once)
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, cheat, c));
@@ -243,7 +243,7 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_arguments)
 	EXPECT_LT(0, count.good);
 	TH_LOG("the target's longest pass: %ju ms",
 	       (uintmax_t)self->target.shared[RACE_STALL] / 1000000);
-	EXPECT_GT(10000000000ULL, self->target.shared[RACE_STALL]);
+	EXPECT_GT(race_patience(10000), self->target.shared[RACE_STALL]);
 	EXPECT_TRUE(race_moves(&self->target, 10000));
 	session_close(s);
 	EXPECT_EQ(0, race_unarmed(self->target.pid));
