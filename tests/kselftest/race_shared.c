@@ -2,7 +2,7 @@
 /*
  * Several clients of one session, and several targets in one: they come and
  * go in any order while one of them advances, pauses and resets; targets end
- * while they are being added.
+ * while they are being added; one client hangs and the others must not.
  *
  * Weak spot: that the right client inherits the session is shown in clients;
  * here only that somebody does, and that nothing breaks.
@@ -356,6 +356,70 @@ TEST_F_TIMEOUT(race_shared, targets_end_while_they_are_added, 300)
 	/* What the dropped ones had is given out again: no more than two at a time. */
 	slots = s->stats.slots;
 	EXPECT_GT(256 * GLASSRAM_BLOCK_SLOTS, slots) TH_LOG("%u slots", slots);
+	session_close(s);
+	expect_sound(_metadata, self, variant);
+}
+
+/* Another client hangs for good while it is shown the table of regions. */
+static void hang(struct target *t)
+{
+	struct glassram_regions table = {.size = sizeof(table), .nr_regions = 4096,
+					 .names_len = SESSION_WORK};
+	char page[PAGE] = {0};
+	struct session s;
+	char *blocking;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (open_shared(&s, t->pid))
+		_exit(1);
+	blocking = race_blocking(2 * PAGE, page);
+	if (!blocking)
+		_exit(2);
+	table.regions = (uintptr_t)(blocking + PAGE);
+	table.names = (uintptr_t)s.work;
+	t->shared[OPENED] = 1;
+	_exit(ioctl(s.fd, GLASSRAM_REGIONS, &table) ? 3 : 4);
+}
+
+static void *advance_once(void *argument)
+{
+	struct crew *c = argument;
+
+	c->error = session_advance(c->session, 0);
+	c->calls[0]++;
+	return NULL;
+}
+
+TEST_F_TIMEOUT(race_shared, a_client_that_hangs_does_not_hold_up_the_owner, 120)
+{
+	struct session *s = &self->session;
+	struct crew crew = {.session = s};
+	pthread_t thread;
+	int status;
+
+	ASSERT_EQ(0, open_shared(s, self->target.pid));
+	ASSERT_EQ(0, session_advance(s, 0));
+	self->clients[0] = fork();
+	ASSERT_LE(0, self->clients[0]);
+	if (!self->clients[0]) {
+		/* The owner's fd is no part of this. */
+		close(s->fd);
+		hang(&self->target);
+	}
+	while (!self->target.shared[OPENED])
+		usleep(1000);
+	usleep(300000);
+	ASSERT_EQ(0, waitpid(self->clients[0], &status, WNOHANG))
+		TH_LOG("the client did not hang, but ended with %d", WEXITSTATUS(status));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, advance_once, &crew));
+	for (int i = 0; i < 1000 && !crew.calls[0]; i++)
+		usleep(10000);
+	EXPECT_EQ(1, crew.calls[0]) TH_LOG("the owner waits for the other client");
+	kill(self->clients[0], SIGKILL);
+	waitpid(self->clients[0], NULL, 0);
+	self->clients[0] = 0;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, crew.error);
 	session_close(s);
 	expect_sound(_metadata, self, variant);
 }
