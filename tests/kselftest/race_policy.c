@@ -116,7 +116,7 @@ static void loader(struct board *board, unsigned int number, unsigned int seed)
 
 TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
 {
-	unsigned int advances = race_rounds(150), bound = 0, absent = 0, kills = 0, seed = 1;
+	unsigned int advances = race_rounds(60), bound = 0, absent = 0, kills = 0, seed = 1;
 	struct session *s = &self->session;
 	unsigned int limit[2] = {0};
 	pid_t loaders[2] = {0};
@@ -304,7 +304,7 @@ static int pair_target(struct target *t)
 TEST_F_TIMEOUT(race_policy, a_rejected_write_in_flight_is_not_unexplained, 300)
 {
 	const struct sched_param first = {.sched_priority = 1};
-	unsigned int advances = race_rounds(1000), seed = 1;
+	unsigned int advances = race_rounds(600), seed = 1;
 	struct session *s = &self->session;
 	struct glassram_policy *policy;
 
