@@ -11,7 +11,7 @@ KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 	events events_process events_layout events_hit events_session
 
 # What the second kernel row runs: the loss tests, and one of everything else.
-KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout)
+KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout events_layout)
 
 KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
 KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o event_log.o loader.o)

@@ -215,6 +215,7 @@ int session_add(struct session *s, pid_t pid, struct glassram_target_add *ret)
 		.pid = pid,
 		.mem_fd = proc_open(pid, "mem", O_RDWR),
 		.pagemap_fd = proc_open(pid, "pagemap", O_RDONLY),
+		.clear_refs_fd = proc_clear_refs(pid),
 		.work = (uintptr_t)s->work,
 		.work_len = SESSION_WORK,
 	};
@@ -222,6 +223,7 @@ int session_add(struct session *s, pid_t pid, struct glassram_target_add *ret)
 		err = -errno;
 	close_fd(&ret->mem_fd);
 	close_fd(&ret->pagemap_fd);
+	close_fd(&ret->clear_refs_fd);
 	return err;
 }
 
