@@ -198,8 +198,9 @@ struct glassram_attach {
  *
  * Errors: EINVAL, EFAULT as for ATTACH; EPERM not the owner; ESRCH no target's
  * address space is left (exit or exec), and none is followed; EXDEV the arguments
- * were changed while in use, and the session was ended; EINTR a signal came while sleeping (PACED), nothing was
- * done; ENOMEM the epoch was closed but some pages have no slots yet.
+ * were changed while in use, and the session was ended; EINTR a signal came while
+ * sleeping (PACED), nothing was done; ENOMEM the epoch was closed but some pages
+ * have no slots yet.
  */
 struct glassram_advance {
 	__u32 size;
