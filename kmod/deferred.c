@@ -22,7 +22,7 @@ int glassram_deferred_init(struct glassram_deferred *deferred)
 	atomic_set(&deferred->head, 0);
 	deferred->tail = 0;
 	deferred->ring = __vmalloc_array(RING_SIZE, sizeof(*deferred->ring),
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 	return deferred->ring ? 0 : -ENOMEM;
 }
 
@@ -71,8 +71,11 @@ bool glassram_deferred_push(struct glassram_deferred *deferred, u32 target, unsi
 	return true;
 }
 
-/* What became of a deferred hit. DROPPED: its target is none any more. */
-enum replay { COUNTED, DUPLICATE, DROPPED, LOST };
+/*
+ * What became of a deferred hit. DROPPED: its target is none any more. LATER: there
+ * was no memory for its block.
+ */
+enum replay { COUNTED, DUPLICATE, DROPPED, LOST, LATER };
 
 /* Late, but with the thread and the epoch that it had. */
 static void tell_hit(struct glassram_session *session, const struct glassram_mm *target,
@@ -105,7 +108,7 @@ static enum replay replay(struct glassram_session *session,
 		return DROPPED;
 	block = glassram_slots_get(&session->slots, &target->index, hit->address);
 	if (IS_ERR(block))
-		return LOST;
+		return PTR_ERR(block) == -ENOMEM ? LATER : LOST;
 	stamp = &block->column[GLASSRAM_STAMP][i];
 	old = READ_ONCE(*stamp);
 	do {
@@ -144,6 +147,8 @@ void glassram_deferred_replay(struct glassram_session *session)
 		if (smp_load_acquire(&hit->ready) != tail + 1)
 			break;
 		outcome = replay(session, hit);
+		if (outcome == LATER)
+			break;
 		if (outcome != COUNTED) {
 			this_cpu_dec(session->totals->hits);
 			atomic64_dec(&session->threads.entries[hit->thread].hits);

@@ -291,7 +291,8 @@ struct glassram_session *glassram_session_alloc(void)
 	session->state = GLASSRAM_STATE_LIVE;
 	session->rate_hz = GLASSRAM_RATE_DEFAULT;
 	session->control_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	session->totals = alloc_percpu_gfp(struct glassram_totals, GFP_KERNEL_ACCOUNT);
+	session->totals = alloc_percpu_gfp(struct glassram_totals,
+					   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	session->farewell = kzalloc(sizeof(*session->farewell), GFP_KERNEL_ACCOUNT);
 	/* Capacity for a small process, so that COUNTERS works before ADVANCE. */
 	if (!session->control_page || !session->totals || !session->farewell ||

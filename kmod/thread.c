@@ -27,7 +27,7 @@ int glassram_threads_init(struct glassram_thread_table *table)
 {
 	atomic_set(&table->used, 0);
 	table->entries = __vmalloc_array(GLASSRAM_MAX_THREADS, sizeof(*table->entries),
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
 	return table->entries ? 0 : -ENOMEM;
 }
 
