@@ -8,7 +8,7 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 	kinds layout process threads intact hostile softdirty module programs \
 	clients pause targets \
-	events events_process events_layout events_hit events_session
+	events events_process events_layout events_hit events_session fail_nth
 
 # What the second kernel row runs: the loss tests, and one of everything else.
 KSELFTESTS_SMOKE += $(addprefix $(BUILD)/tests/kselftest/,frozen running arguments layout events_layout)
@@ -24,6 +24,8 @@ $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 
 $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+$(BUILD)/tests/kselftest/fail_nth: $(BUILD)/tests/kselftest/fail_calls.o
 
 # Modules with a planted mistake each, for the first kernel that the lab builds for.
 KSELFTESTS += tests/kselftest/mutation.sh
