@@ -38,6 +38,8 @@ FIXTURE(race_module)
 FIXTURE_SETUP(race_module)
 {
 	ASSERT_EQ(0, target_start(&self->target, racing_target));
+	/* It sleeps now and then: rmmod waits until every task has, and there are many here. */
+	self->target.shared[RACE_REST] = 2000;
 	race_go(&self->target);
 	ASSERT_EQ(0, race_open(&self->session, self->target.pid));
 	ASSERT_EQ(0, session_advance(&self->session, 0));
