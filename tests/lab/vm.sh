@@ -113,7 +113,7 @@ run_usage()
 run_main()
 {
 	local row smp=2 mem='' append='' limit=600 display='' size=1280x800 accel=auto
-	local icount='' load='' tty='' keep='' build='' run='' slub='' cpu=max,la57=off
+	local icount='' load='' tty='' keep='' build='' run='' slub='' numa='' cpu=max,la57=off
 	local binds rc status release qemu started planted='' patience=$BOOT_PATIENCE
 
 	row=$(default_kernel)
@@ -133,6 +133,7 @@ run_main()
 		--tty) tty=1 ;;
 		--build) build=1 ;;
 		--planted) planted=planted ;;
+		--numa) numa=1 ;;
 		--slub-debug) slub='slub_debug=FZPU' ;;
 		--run-dir) keep=${2:?}; shift ;;
 		--) shift; break ;;
@@ -194,6 +195,12 @@ run_main()
 	kvm) qemu+=(-accel kvm -cpu host) ;;
 	*) run_usage "--accel takes tcg, kvm or auto, not '$accel'" ;;
 	esac
+	if [ -n "$numa" ]; then
+		# Half of the memory and of the CPUs for each of two nodes; a socket has one node.
+		local half=$(($(numfmt --from=iec "$mem") / 2))
+		qemu+=(-object "memory-backend-ram,id=node0,size=$half" -object "memory-backend-ram,id=node1,size=$half"
+			-numa node,memdev=node0,cpus=0-$((smp / 2 - 1)) -numa "node,memdev=node1,cpus=$((smp / 2))-$((smp - 1))" -smp "$smp,sockets=2")
+	fi
 	if [ -n "$tty" ]; then
 		qemu+=(-chardev stdio,id=out,signal=off -device virtconsole,chardev=out,name=lab.tty)
 	else
