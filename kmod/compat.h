@@ -62,6 +62,17 @@ static inline bool glassram_mm_has_pinned(const struct mm_struct *mm)
 #endif
 }
 
+/* Get a page of another address space if it is there. The mmap_lock is held. */
+static inline bool glassram_get_present_page(struct mm_struct *mm, unsigned long address,
+					     struct page **ret_page)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, address, 1, FOLL_NOFAULT, ret_page, NULL, NULL) == 1;
+#else
+	return get_user_pages_remote(mm, address, 1, FOLL_NOFAULT, ret_page, NULL) == 1;
+#endif
+}
+
 #ifndef __counted_by
 #define __counted_by(member)
 #endif

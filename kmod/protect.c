@@ -68,13 +68,35 @@ static void tell_late_hit(const struct glassram_mm *target, unsigned long addres
 }
 
 /*
+ * Has KSM merged this page? That takes its protection away without a fault, so
+ * the page looks written although nobody wrote it. One that is not there any
+ * more (swapped out) may have been merged before.
+ */
+static bool is_merged(struct glassram_mm *target, unsigned long address)
+{
+	struct vm_area_struct *vma;
+	struct page *page;
+	bool merged;
+
+	mmap_read_lock(target->mm);
+	vma = find_vma(target->mm, address);
+	merged = vma && vma->vm_start <= address && vma->vm_flags & VM_MERGEABLE;
+	if (merged && glassram_get_present_page(target->mm, address, &page)) {
+		merged = folio_test_ksm(page_folio(page));
+		put_page(page);
+	}
+	mmap_read_unlock(target->mm);
+	return merged;
+}
+
+/*
  * One page was found written and is armed again. Self-check: since it was armed
  * before, there must have been a hit. Exempt are chunks with a read fault since
- * (the page may have been dropped and read anew: not written, yet WRITTEN), and
- * pages with two faults in flight: the slower may store after ADVANCE has armed
- * the page again, which unarms it without passing the hook; that write is
- * counted here, unless the policy has lately rejected writes of the page: then
- * it may be one of those.
+ * (the page may have been dropped and read anew: not written, yet WRITTEN),
+ * merged pages, and pages with two faults in flight: the slower may store after
+ * ADVANCE has armed the page again, which unarms it without passing the hook;
+ * that write is counted here, unless the policy has lately rejected writes of
+ * the page: then it may be one of those.
  */
 static void armed_page(struct glassram_mm *target, struct glassram_slot_block *block,
 		       unsigned int i, u32 epoch)
@@ -96,6 +118,8 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 		return;
 	if (test_bit(i, block->rejected) || test_bit(i, block->rejected_before))
 		return;
+	if (is_merged(target, block->start + i * PAGE_SIZE))
+		return;
 	if (test_bit(i, block->raced) || test_bit(i, block->raced_before)) {
 		if (try_cmpxchg(stamp, &seen, epoch - 1)) {
 			atomic_inc((atomic_t *)&block->column[GLASSRAM_HITS][i]);
@@ -108,24 +132,10 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 	target->session->unexplained++;
 }
 
-/* KSM merges pages without a fault: they read as written, and nobody wrote them. */
-static bool is_mergeable(struct glassram_mm *target, unsigned long address)
-{
-	struct vm_area_struct *vma;
-	bool mergeable;
-
-	mmap_read_lock(target->mm);
-	vma = find_vma(target->mm, address);
-	mergeable = vma && vma->vm_flags & VM_MERGEABLE;
-	mmap_read_unlock(target->mm);
-	return mergeable;
-}
-
 static int armed_range(struct glassram_mm *target, unsigned long start, unsigned long end,
 		       bool armed)
 {
 	u32 epoch = target->session->epoch;
-	u64 unexplained = target->session->unexplained;
 
 	while (start < end) {
 		struct glassram_slot_block *block = glassram_slots_get(&target->session->slots,
@@ -141,15 +151,13 @@ static int armed_range(struct glassram_mm *target, unsigned long start, unsigned
 				armed_page(target, block, i++, epoch);
 		start = stop;
 	}
-	if (unlikely(target->session->unexplained != unexplained) && is_mergeable(target, end - 1))
-		target->session->unexplained = unexplained;
 	return 0;
 }
 
 /**
  * glassram_protect_found() - a backend has found populated pages
  * @target: the target; the session's lock is held
- * @ranges: the pages; PAGE_IS_HUGE in the categories of hugetlb pages
+ * @ranges: the pages; PAGE_IS_HUGE in the categories of huge ones
  * @nr: their number
  * @from: they lie between here
  * @to: and here
@@ -174,6 +182,14 @@ int glassram_protect_found(struct glassram_mm *target, const struct page_region 
 		*ret_pages += (end - start) >> PAGE_SHIFT;
 		step = ranges[i].categories & PAGE_IS_HUGE ?
 		       glassram_regions_page_size(&target->regions, start) : PAGE_SIZE;
+		/*
+		 * A transparent huge page that is still whole was not written page by
+		 * page: it is new, its first touch was one hit, and the other pages
+		 * owe none.
+		 */
+		if (armed && step == PAGE_SIZE && ranges[i].categories & PAGE_IS_HUGE)
+			glassram_slots_forget(&target->session->slots, &target->index, start, end,
+					      false);
 		if (step == PAGE_SIZE)
 			ret = armed_range(target, start, end, armed);
 		/* The slot of a huge page is that of its first 4 KiB. */

@@ -516,14 +516,9 @@ bool glassram_regions_huge(const struct glassram_region_table *table)
 	return false;
 }
 
-/**
- * glassram_regions_page_size() - page size of the mapping at an address
- * @table: the table; the session's lock is held
- * @address: any address
- * Return: bytes; PAGE_SIZE where nothing is mapped.
- */
-unsigned long glassram_regions_page_size(const struct glassram_region_table *table,
-					 unsigned long address)
+/* The region of an address, or NULL. */
+static const struct glassram_region *find_region(const struct glassram_region_table *table,
+						 unsigned long address)
 {
 	u32 low = 0, high = table->nr_regions;
 
@@ -536,9 +531,36 @@ unsigned long glassram_regions_page_size(const struct glassram_region_table *tab
 		else if (address >= region->end)
 			low = middle + 1;
 		else
-			return BIT(region->page_shift);
+			return region;
 	}
-	return PAGE_SIZE;
+	return NULL;
+}
+
+/**
+ * glassram_regions_page_size() - page size of the mapping at an address
+ * @table: the table; the session's lock is held
+ * @address: any address
+ * Return: bytes; PAGE_SIZE where nothing is mapped.
+ */
+unsigned long glassram_regions_page_size(const struct glassram_region_table *table,
+					 unsigned long address)
+{
+	const struct glassram_region *region = find_region(table, address);
+
+	return region ? BIT(region->page_shift) : PAGE_SIZE;
+}
+
+/**
+ * glassram_regions_splits() - must a huge page that is found here be split?
+ * @table: the table; the session's lock is held
+ * @address: any address
+ * Return: true for shared files, but not for hugetlb.
+ */
+bool glassram_regions_splits(const struct glassram_region_table *table, unsigned long address)
+{
+	const struct glassram_region *region = find_region(table, address);
+
+	return region && region->prot & GLASSRAM_REGION_SHARED && region->page_shift == PAGE_SHIFT;
 }
 
 void glassram_regions_finish(struct glassram_region_table *table)

@@ -51,6 +51,7 @@ void glassram_regions_span(const struct glassram_region_table *table, unsigned l
 bool glassram_regions_huge(const struct glassram_region_table *table);
 unsigned long glassram_regions_page_size(const struct glassram_region_table *table,
 					 unsigned long address);
+bool glassram_regions_splits(const struct glassram_region_table *table, unsigned long address);
 void glassram_regions_finish(struct glassram_region_table *table);
 u64 glassram_regions_memory(const struct glassram_region_table *table);
 

@@ -132,6 +132,8 @@ void glassram_target_mark_stale(struct glassram_mm *target);
 int glassram_uffd_mint(struct glassram_mm *target, struct glassram_work *work);
 int glassram_uffd_register(struct glassram_mm *target, struct glassram_work *work,
 			   unsigned long start, unsigned long end);
+int glassram_uffd_protect(struct glassram_mm *target, struct glassram_work *work,
+			  unsigned long start, unsigned long end);
 
 /* protect.c */
 int glassram_work_init(struct glassram_work *work, u64 start, u64 len);

@@ -179,4 +179,29 @@ int glassram_uffd_register(struct glassram_mm *target, struct glassram_work *wor
 						   (unsigned long)work->args);
 }
 
+/**
+ * glassram_uffd_protect() - arm a range by userfaultfd
+ * @target: the target; the session's lock is held
+ * @work: the caller's memory
+ * @start: first address
+ * @end: one past the last; all of it is populated, or page tables are made
+ *
+ * Return: 0, -EFAULT, -EINTR when killed, or the kernel's refusal.
+ */
+int glassram_uffd_protect(struct glassram_mm *target, struct glassram_work *work,
+			  unsigned long start, unsigned long end)
+{
+	struct uffdio_writeprotect protect = {
+		.range = { .start = start, .len = end - start },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (copy_to_user(work->args, &protect, sizeof(protect)))
+		return -EFAULT;
+	return target->uffd->f_op->unlocked_ioctl(target->uffd, UFFDIO_WRITEPROTECT,
+						  (unsigned long)work->args);
+}
+
 #endif /* GLASSRAM_HAS_WP_ASYNC */

@@ -32,6 +32,33 @@
 /* Ranges of one scan: what is copied back through one kernel buffer. */
 #define RANGES_PER_SCAN 512
 
+/*
+ * PAGEMAP_SCAN says armed of two kinds of pages, and they are not for long.
+ * A huge page of a shared file: its first write maps it anew as a whole,
+ * writable, and the others go unseen. A page that is being migrated: what takes
+ * its place is writable again. To protect them by userfaultfd as well splits
+ * the one for as long as it is watched, and works for the other.
+ */
+static int arm_for_good(struct glassram_mm *target, struct glassram_work *work,
+			const struct page_region *ranges, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		int ret;
+
+		if (!(ranges[i].categories & PAGE_IS_SWAPPED) &&
+		    (!(ranges[i].categories & PAGE_IS_HUGE) ||
+		     !glassram_regions_splits(&target->regions, ranges[i].start)))
+			continue;
+		ret = glassram_uffd_protect(target, work, ranges[i].start, ranges[i].end);
+		/* Gone meanwhile, or in change: what is there then is found next time. */
+		if (ret == -EFAULT || ret == -EINTR)
+			return ret;
+	}
+	return 0;
+}
+
 /* Tell the client which target the ranges belong to. */
 static int tag_ranges(const struct glassram_mm *target, struct page_region *ranges, u32 nr,
 		      void __user *list)
@@ -56,8 +83,8 @@ static int wp_async_scan(struct glassram_mm *target, struct glassram_work *work,
 		.max_pages = huge ? 0 : PAGES_PER_SCAN,
 		.category_mask = PAGE_IS_WPALLOWED | (arm ? PAGE_IS_WRITTEN : 0),
 		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
-		/* Keeps a hugetlb mapping's ranges apart from its neighbours'. */
-		.return_mask = PAGE_IS_WPALLOWED | (huge ? PAGE_IS_HUGE : 0),
+		/* Keeps apart what is treated differently. */
+		.return_mask = PAGE_IS_WPALLOWED | PAGE_IS_HUGE | PAGE_IS_SWAPPED,
 	};
 	struct page_region *ranges;
 	unsigned long at, end;
@@ -107,6 +134,9 @@ static int wp_async_scan(struct glassram_mm *target, struct glassram_work *work,
 		if (ret == -ENOMEM)
 			failed = ret;
 		else if (ret)
+			break;
+		ret = arm ? arm_for_good(target, work, ranges, nr) : 0;
+		if (ret)
 			break;
 		ret = tag_ranges(target, ranges, arm ? nr : 0, list);
 		if (ret)
