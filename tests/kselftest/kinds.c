@@ -6,8 +6,8 @@
  * page is one fault for all of its 2 MiB, so that epoch has one hit there.
  *
  * Weak spot: files are those of the lab (tmpfs, and 9p from the build folder);
- * ext4, xfs and btrfs are not tried. Huge pages are skipped where the machine
- * cannot reserve any.
+ * for file systems of its own, and more ways to write, see matrix.c. Huge pages
+ * are skipped where the machine cannot reserve any.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -17,6 +17,11 @@ KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTEST_NAMES))
 KSELFTEST_COMMON := $(addprefix $(BUILD)/tests/kselftest/,session.o target.o writers.o event_log.o loader.o)
 KSELFTESTS += $(KSELFTEST_PROGRAMS)
 
+# Every kind of memory by every way to write, and what the kernel does to pages meanwhile.
+KSELFTEST_MATRIX := $(addprefix $(BUILD)/tests/kselftest/,matrix matrix_moves matrix_storms matrix_refused)
+KSELFTEST_MATRIX_COMMON := $(addprefix $(BUILD)/tests/kselftest/matrix_,areas.o acts.o events.o cell.o tools.o guest.o ring.o)
+KSELFTESTS += $(KSELFTEST_MATRIX)
+
 $(BUILD)/tests/kselftest/%.o: tests/kselftest/%.c
 	@mkdir -p $(@D)
 	@[ -e $(KSELFTEST_HARNESS)/kselftest_harness.h ] || { echo "make: no kselftest_harness.h in $(KSELFTEST_HARNESS): build in the lab (tests/lab/lab build), or set KSELFTEST_HARNESS" >&2; exit 1; }
@@ -26,6 +31,8 @@ $(KSELFTEST_PROGRAMS): %: %.o $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
 $(BUILD)/tests/kselftest/fail_nth: $(BUILD)/tests/kselftest/fail_calls.o
+$(KSELFTEST_MATRIX): %: %.o $(KSELFTEST_COMMON) $(KSELFTEST_MATRIX_COMMON)
+	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
 # Modules with a planted mistake each, for the first kernel that the lab builds for.
 KSELFTESTS += tests/kselftest/mutation.sh
