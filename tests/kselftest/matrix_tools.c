@@ -147,7 +147,9 @@ static int mount_disk(const char *name)
 
 int matrix_disks(const char *const *names)
 {
-	int err = system("mkdir -p " DISKS " && mount -t tmpfs -o mode=755 tmpfs " DISKS);
+	/* First what a program has left that was killed. */
+	int err = system("if mountpoint -q " DISKS "; then umount -q " DISKS "/*/; umount " DISKS
+			 "; fi; mkdir -p " DISKS " && mount -t tmpfs -o mode=755 tmpfs " DISKS);
 
 	if (!err)
 		err = make_source();
