@@ -55,13 +55,24 @@ static size_t present(const struct matrix *m)
 	return found;
 }
 
+/*
+ * A page that is being written back, or that another CPU has not put on a list
+ * yet, stays for now. Compaction begins with making all CPUs do that.
+ */
+static void let_pages_settle(void)
+{
+	sleep_ms(10);
+	matrix_set("/proc/sys/vm/compact_memory", "1");
+}
+
 static const char *page_out(struct matrix *m)
 {
-	const char *wrong = NULL;
+	const char *wrong = call(m, PAGE_OUT);
 
-	/* A page that another CPU is just putting on a list stays for a moment. */
-	for (int i = 0; !wrong && i < 20 && present(m); i++)
+	for (int i = 0; !wrong && i < 50 && present(m); i++) {
+		let_pages_settle();
 		wrong = call(m, PAGE_OUT);
+	}
 	return wrong ?: present(m) ? "pages stay in memory" : NULL;
 }
 
@@ -73,8 +84,11 @@ static const char *page_out_and_read(struct matrix *m)
 static const char *reclaim(struct matrix *m)
 {
 	/* It is an error when less than that much was there to take. */
-	for (int i = 0; i < 20 && present(m); i++)
+	matrix_set(GROUP "/memory.reclaim", "64M");
+	for (int i = 0; i < 50 && present(m); i++) {
+		let_pages_settle();
 		matrix_set(GROUP "/memory.reclaim", "64M");
+	}
 	return present(m) ? "pages stay in memory" : NULL;
 }
 
