@@ -57,4 +57,17 @@ static __always_inline bool glassram_backend_covers(const struct glassram_mm *ta
 	return !(vma->vm_flags & (VM_HUGETLB | VM_PFNMAP));
 }
 
+/**
+ * glassram_backend_new() - is this mapping newer than the last arming?
+ * @target: the target
+ * @vma: one of its mappings
+ *
+ * Called by the hook. The other backend does not cover a new mapping.
+ */
+static __always_inline bool glassram_backend_new(const struct glassram_mm *target,
+						 const struct vm_area_struct *vma)
+{
+	return !target->uffd_ctx && vma->vm_flags & VM_SOFTDIRTY;
+}
+
 #endif /* GLASSRAM_BACKEND_H */

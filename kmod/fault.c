@@ -100,7 +100,8 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 	unsigned int i;
 	u32 weight = 1, thread;
 
-	if (unlikely(!glassram_backend_covers(target, vma))) {
+	if (unlikely(!glassram_backend_covers(target, vma) ||
+		     glassram_backend_new(target, vma))) {
 		if (glassram_regions_refused(&target->regions, address))
 			return;
 		glassram_target_mark_stale(target);

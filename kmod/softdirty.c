@@ -399,6 +399,8 @@ static int softdirty_start(struct glassram_mm *target, struct glassram_work *wor
 	/* Not needed yet, but said now. */
 	if (put_user('4', (char __user *)work->args))
 		return -EFAULT;
+	/* What was written in a pause has no hit, and needs none. */
+	glassram_slots_forget(&target->session->slots, &target->index, 0, TASK_SIZE_MAX, false);
 	return IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) ? 0 : -EOPNOTSUPP;
 }
 
