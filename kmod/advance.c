@@ -14,6 +14,7 @@
 #include "backend.h"
 #include "session.h"
 #include "target.h"
+#include "trace.h"
 
 /* Sleep until the session's next tick. Late ticks are not made up for. */
 static int wait_for_tick(struct glassram_session *session)
@@ -168,7 +169,7 @@ static long advance_locked(struct glassram_client *client, struct glassram_advan
 			   struct glassram_work *work)
 {
 	struct glassram_session *session = client->session;
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_ns(), unexplained = session->unexplained;
 	int ret;
 
 	if (!glassram_client_owns(client))
@@ -189,6 +190,8 @@ static long advance_locked(struct glassram_client *client, struct glassram_advan
 	if (!ret || ret == -ENOMEM) {
 		session->advance_last_ns = ktime_get_ns() - begin;
 		session->advance_ns += session->advance_last_ns;
+		trace_advance(session->id, session->epoch, args->armed, session->advance_last_ns,
+			      session->unexplained - unexplained);
 	}
 	glassram_session_update_control(session);
 	if (!ret || ret == -ENOMEM)

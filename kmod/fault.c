@@ -23,6 +23,7 @@
 #include "policy.h"
 #include "session.h"
 #include "target.h"
+#include "trace.h"
 
 #define WATCHED_BITS 8
 static struct hlist_head watched[BIT(WATCHED_BITS)];
@@ -181,6 +182,8 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 		glassram_session_mark_stale(session, GLASSRAM_STALE_SLOTS);
 	}
 	this_cpu_inc(session->totals->hits);
+	if (trace_hit_enabled())
+		glassram_trace_hit(session->id, target->id, address, thread, weight, flags, epoch);
 }
 
 /* A read fault in a watched mapping: what is there now may never have been armed. */

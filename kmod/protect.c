@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "session.h"
 #include "target.h"
+#include "trace.h"
 
 /**
  * glassram_work_init() - check the caller's work area
@@ -126,6 +127,10 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 			this_cpu_inc(target->session->totals->hits);
 			if (glassram_events_wanted(target->session, GLASSRAM_EVENT_HIT))
 				tell_late_hit(target, block->start + i * PAGE_SIZE, epoch - 1);
+			if (trace_hit_enabled())
+				glassram_trace_hit(target->session->id, target->id,
+						   block->start + ((u64)i << PAGE_SHIFT),
+						   GLASSRAM_THREAD_NONE, 1, 0, epoch - 1);
 		}
 		return;
 	}

@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "session.h"
 #include "target.h"
+#include "trace.h"
 
 /* Growable array of ranges, for one update. */
 struct range_list {
@@ -457,6 +458,9 @@ int glassram_regions_update(struct glassram_mm *target, struct glassram_work *wo
 		goto free;
 
 	forget_vanished(target, &builder);
+	if (trace_region_enabled())
+		glassram_trace_regions(target->session->id, target->id, table->regions,
+				       table->nr_regions, builder.regions, builder.nr_regions);
 	if (differs(table, &builder))
 		target->session->regions_generation++;
 	kvfree(table->regions);
