@@ -10,6 +10,7 @@
 #include "args.h"
 #include "backend.h"
 #include "family.h"
+#include "kfunc.h"
 #include "layout_events.h"
 #include "main.h"
 #include "policy.h"
@@ -44,7 +45,8 @@ static long query(void __user *user)
 		.api_version = GLASSRAM_API_VERSION,
 		.block_slots = GLASSRAM_BLOCK_SLOTS,
 		.features = (glassram_policy_supported() ? GLASSRAM_FEATURE_POLICY : 0) |
-			    (glassram_layout_supported() ? GLASSRAM_FEATURE_LAYOUT_EVENTS : 0),
+			    (glassram_layout_supported() ? GLASSRAM_FEATURE_LAYOUT_EVENTS : 0) |
+			    (glassram_kfunc_supported() ? GLASSRAM_FEATURE_KFUNCS : 0),
 		.backends = glassram_backend()->bit,
 		.max_slots = GLASSRAM_MAX_SLOTS,
 		.max_threads = GLASSRAM_MAX_THREADS,
@@ -115,6 +117,7 @@ static int __init glassram_init(void)
 	glassram_policy_init();
 	glassram_family_setup();
 	glassram_layout_init();
+	glassram_kfunc_init();
 	/* Last: from here on userspace can come in. */
 	ret = misc_register(&device);
 	if (ret)

@@ -34,6 +34,8 @@ static DEFINE_MUTEX(policy_lock);
 static LIST_HEAD(policies);
 static LIST_HEAD(bound);
 static bool supported;
+/* The module's type information, by which programs of our type are told. */
+static const struct btf *policy_btf;
 
 static struct registered_policy *find_policy(const char *name)
 {
@@ -107,6 +109,12 @@ bool glassram_policy_supported(void)
 	return supported;
 }
 
+/* Is this program of type struct_ops one for glassram_policy_ops? */
+bool glassram_policy_is_ours(const struct bpf_prog *prog)
+{
+	return policy_btf && prog->aux->attach_btf == policy_btf;
+}
+
 static int policy_reg(void *kdata, struct bpf_link *link)
 {
 	struct registered_policy *policy = kzalloc(sizeof(*policy), GFP_KERNEL_ACCOUNT);
@@ -167,6 +175,7 @@ static int policy_init_member(const struct btf_type *type, const struct btf_memb
  */
 static int policy_btf_init(struct btf *btf)
 {
+	policy_btf = btf;
 	supported = true;
 	return 0;
 }

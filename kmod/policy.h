@@ -13,6 +13,7 @@
 
 #include "compat.h"
 
+struct bpf_prog;
 struct glassram_session;
 
 /**
@@ -54,6 +55,7 @@ static inline u32 glassram_policy_owner(const struct glassram_policy_ops *policy
 void glassram_policy_init(void);
 bool glassram_policy_supported(void);
 unsigned int glassram_policy_count(void);
+bool glassram_policy_is_ours(const struct bpf_prog *prog);
 int glassram_policy_bind(struct glassram_session *session, const char *name);
 void glassram_policy_name(struct glassram_session *session, char *ret_name);
 #else

@@ -78,7 +78,9 @@ extern "C" {
 /* enum glassram_feature - bits of glassram_query.features */
 #define GLASSRAM_FEATURE_POLICY (1ULL << 0) /* eBPF policies can be bound */
 #define GLASSRAM_FEATURE_LAYOUT_EVENTS (1ULL << 1) /* EVENTS has MAP to REMAP */
-#define GLASSRAM_FEATURE_VALID (GLASSRAM_FEATURE_POLICY | GLASSRAM_FEATURE_LAYOUT_EVENTS)
+#define GLASSRAM_FEATURE_KFUNCS (1ULL << 2) /* BPF programs can read counters */
+#define GLASSRAM_FEATURE_VALID \
+	(GLASSRAM_FEATURE_POLICY | GLASSRAM_FEATURE_LAYOUT_EVENTS | GLASSRAM_FEATURE_KFUNCS)
 
 /* Protection backends: bits of glassram_query.backends. */
 #define GLASSRAM_BACKEND_WP_ASYNC (1ULL << 0) /* userfaultfd, asynchronous */
