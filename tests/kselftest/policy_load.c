@@ -131,6 +131,44 @@ TEST_F(policy, comm_without_a_prefix_counts_all)
 	glassram_policy_unload(policy);
 }
 
+TEST_F(policy, one_in_n_counts_the_first_of_each_n_writes_of_a_page)
+{
+	struct glassram_policy *policy;
+	struct glassram_stats stats;
+
+	LOADED(POLICIES "one_in_n.bpf.o:n=3", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	for (unsigned int k = 1; k <= 8; k++) {
+		ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 5), 0);
+		/* One more of the same epoch is no write that anybody counts. */
+		ASSERT_EQ(lib_target_write(&self->t, 1, self->first, 5), 0);
+		/* These began later, and have a count of their own. */
+		if (k > 1)
+			ASSERT_EQ(lib_target_write(&self->t, 1, self->second, 4), 0);
+		ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+		ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 5 * ((k + 2) / 3));
+		ASSERT_EQ(hits(self, self->second, LIB_AREA_PAGES), 4 * ((k + 1) / 3));
+	}
+	ASSERT_EQ(glassram_stats(self->s, &stats), GLASSRAM_OK);
+	ASSERT_EQ(stats.unexplained, 0);
+	ASSERT_EQ(stats.lost, 0);
+	glassram_policy_unload(policy);
+}
+
+TEST_F(policy, one_in_one_counts_all)
+{
+	struct glassram_policy *policy;
+
+	LOADED(POLICIES "one_in_n.bpf.o:n=1", &policy);
+	ASSERT_EQ(glassram_set_policy(self->s, glassram_policy_name(policy)), GLASSRAM_OK);
+	for (unsigned int k = 1; k <= 3; k++) {
+		ASSERT_EQ(lib_target_write(&self->t, 0, self->first, 5), 0);
+		ASSERT_EQ(glassram_advance(self->s, 0, NULL), GLASSRAM_OK);
+		ASSERT_EQ(hits(self, self->first, LIB_AREA_PAGES), 5 * k);
+	}
+	glassram_policy_unload(policy);
+}
+
 /* The blind spot that bpf/comm.bpf.c warns of; if it ever closes, say so there. */
 TEST_F(policy, a_rejected_write_hides_the_next_one_of_its_epoch)
 {
