@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The tracepoints themselves, and what is computed for them only while somebody
- * listens: out of line, so that the hook pays a no-op for it.
+ * listens: out of line, so that the hook pays little for it.
  *
  * Weak spot: a change of protection alone is no region event.
  */

@@ -3,7 +3,7 @@
  * Tracepoints of system "glassram", for perf, bpftrace and BPF programs: each
  * counted write, each arming tick, each change of the region table.
  *
- * They cost a no-op while nobody listens: call them behind trace_NAME_enabled()
+ * They cost next to nothing while nobody listens: call them behind trace_NAME_enabled()
  * and through the functions below, so that nothing is computed for them.
  *
  * Weak spot: the names of raw tracepoints ("hit") know no system, so another
