@@ -19,6 +19,7 @@ KSELFTESTS += $(KSELFTEST_PROGRAMS)
 
 # Every kind of memory by every way to write, and what the kernel does to pages meanwhile.
 KSELFTEST_MATRIX := $(addprefix $(BUILD)/tests/kselftest/,matrix matrix_moves matrix_storms matrix_refused)
+KSELFTESTS_LONG += $(BUILD)/tests/kselftest/matrix_storms
 KSELFTEST_MATRIX_COMMON := $(addprefix $(BUILD)/tests/kselftest/matrix_,areas.o acts.o events.o cell.o tools.o guest.o ring.o)
 KSELFTESTS += $(KSELFTEST_MATRIX)
 

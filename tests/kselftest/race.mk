@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# race.mk: races on purpose. Short in `make check`; RACE_ROUNDS=N makes them N times as long.
+# race.mk: races on purpose. RACE_ROUNDS=N makes them N times as long.
 
 RACE_NAMES	:= race_arguments race_attach race_close race_cpu race_events \
 	race_growth race_limits race_mappings race_module race_shared race_stopped
@@ -7,9 +7,8 @@ RACE_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,$(RACE_NAMES))
 RACE_OBJECTS	:= $(addprefix $(BUILD)/tests/kselftest/,race.o)
 
 KSELFTESTS += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh
-# They take minutes; race_mappings, race_module and race_policy are in every `make check`.
-KSELFTESTS_LONG += $(addprefix $(BUILD)/tests/kselftest/,race_arguments race_attach race_close \
-	race_cpu race_events race_growth race_limits race_shared race_stopped) tests/kselftest/race_soak.sh
+# They take minutes; race_policy is in every `make check`.
+KSELFTESTS_LONG += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh
 
 $(RACE_KSELFTESTS): %: %.o $(RACE_OBJECTS) $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
