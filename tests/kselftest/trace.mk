@@ -3,6 +3,7 @@
 # for BPF programs.
 
 TRACE_KSELFTESTS := $(addprefix $(BUILD)/tests/kselftest/,trace kfunc)
+KSELFTESTS_LONG += $(BUILD)/tests/kselftest/trace
 TRACE_KSELFTEST_PROGRAMS := $(addprefix $(BUILD)/tests/kselftest/,kfunc_read.bpf.o kfunc_foreign.bpf.o)
 
 KSELFTESTS += $(TRACE_KSELFTESTS)

@@ -4,6 +4,7 @@
 VIEW_KSELFTEST_TOOLS := $(addprefix $(BUILD)/tests/kselftest/,view_target view_compare)
 
 KSELFTESTS += tests/kselftest/view_kms.sh tests/kselftest/view_session.sh tests/kselftest/view_shared.sh
+KSELFTESTS_LONG += tests/kselftest/view_shared.sh
 
 tests: $(VIEW_KSELFTEST_TOOLS)
 
