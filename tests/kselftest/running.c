@@ -205,9 +205,12 @@ static int judged_advance(struct session *s, uint64_t arena, struct verdict *v)
 static void expect_none_lost(struct __test_metadata *_metadata, struct session *s,
 			     const struct verdict *v)
 {
+	/* Armed by soft-dirty bits, a late write may stay without its hit: docs/trust.md. */
+	uint32_t allowed = arms_by_soft_dirty() ? v->judged / LATE_ONE_IN : 0;
+
 	EXPECT_LT(0, v->judged)
 		TH_LOG("no page was written after its arming: nothing was tested");
-	EXPECT_EQ(0, v->lost)
+	EXPECT_GE(allowed, v->lost)
 		TH_LOG("written after their last arming, and never a hit");
 	EXPECT_GE(v->judged / LATE_ONE_IN, v->late)
 		TH_LOG("more late hits than faults in flight explain: are epoch and arming swapped?");
