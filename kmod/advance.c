@@ -122,6 +122,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	u64 generation = glassram_session_regions_generation(session);
 	u64 growth = session->slots.generation;
 	bool ended = test_and_clear_bit(GLASSRAM_STALE_TARGETS, &session->stale);
+	bool relaid;
 	u64 armed = 0;
 	int ret;
 
@@ -147,19 +148,19 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	clear_bit(GLASSRAM_STALE_SLOTS, &session->stale);
 	glassram_deferred_replay(session);
 
-	if (session->regions_generation != generation || session->slots.generation != growth)
+	relaid = glassram_session_regions_generation(session) != generation;
+	if (relaid || session->slots.generation != growth)
 		glassram_events_emit(session, (struct glassram_event){
 			.type = GLASSRAM_EVENT_LAYOUT,
 			.length = session->slots.generation,
-			.value = session->regions_generation,
+			.value = glassram_session_regions_generation(session),
 		});
 	session->armed += armed;
 	session->armed_last = armed;
 	args->armed = armed;
 	args->nr_ranges = work->used;
 	args->result = (work->truncated ? GLASSRAM_ADVANCED_TRUNCATED : 0) |
-		       (glassram_session_regions_generation(session) != generation ?
-			GLASSRAM_ADVANCED_REGIONS : 0) |
+		       (relaid ? GLASSRAM_ADVANCED_REGIONS : 0) |
 		       (session->slots.generation != growth ? GLASSRAM_ADVANCED_COUNTERS : 0) |
 		       (ended ? GLASSRAM_ADVANCED_TARGETS : 0);
 	return ret;

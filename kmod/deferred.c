@@ -109,6 +109,11 @@ static enum replay replay(struct glassram_session *session,
 	block = glassram_slots_get(&session->slots, &target->index, hit->address);
 	if (IS_ERR(block))
 		return PTR_ERR(block) == -ENOMEM ? LATER : LOST;
+	/*
+	 * The hook found no block to mark: this fault may be in flight still, and
+	 * store after ADVANCE has armed what another thread populated meanwhile.
+	 */
+	set_bit(i, block->raced);
 	stamp = &block->column[GLASSRAM_STAMP][i];
 	old = READ_ONCE(*stamp);
 	do {

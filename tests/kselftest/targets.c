@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -254,6 +255,41 @@ TEST_F(targets, dropped_slots_are_cleared_and_used_again)
 	EXPECT_EQ(slots, s->stats.slots);
 	EXPECT_EQ(nr_blocks, s->nr_blocks);
 	EXPECT_EQ(0, s->stats.unexplained);
+}
+
+/* Blocks used again were once told as a change of the layout at each tick. */
+TEST_F(targets, layout_is_told_once_when_blocks_are_used_again)
+{
+	struct glassram_events arg = {
+		.size = sizeof(arg), .mask = 1ULL << GLASSRAM_EVENT_LAYOUT,
+		.records = GLASSRAM_EVENTS_MIN,
+	};
+	struct glassram_event events[GLASSRAM_EVENTS_MIN];
+	struct session *s = &self->session;
+	ssize_t n;
+	int fd;
+
+	ASSERT_EQ(0, session_drop(s, 1));
+	ASSERT_EQ(0, session_add(s, self->second.pid, &self->add));
+	ASSERT_EQ(0, session_advance(s, 0));
+	ASSERT_EQ(0, session_advance(s, 0));
+	fd = ioctl(s->fd, GLASSRAM_EVENTS, &arg);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_NONBLOCK));
+	for (int i = 0; i < 5; i++)
+		ASSERT_EQ(0, session_advance(s, 0));
+	EXPECT_EQ(-1, read(fd, events, sizeof(events)));
+	EXPECT_EQ(EAGAIN, errno);
+
+	/* And what is told is the number that REGIONS shows. */
+	ASSERT_EQ(0, target_next(&self->second));
+	ASSERT_EQ(0, session_drop(s, 0));
+	ASSERT_EQ(0, session_add(s, self->first.pid, &self->add));
+	ASSERT_EQ(0, session_advance(s, GLASSRAM_ADVANCE_RESCAN));
+	n = read(fd, events, sizeof(events));
+	if (n > 0)
+		EXPECT_EQ(s->control->regions_generation, events[n / sizeof(*events) - 1].value);
+	close(fd);
 }
 
 TEST_F(targets, the_last_one_dropped_ends_the_session)
