@@ -64,7 +64,7 @@ size_t log_find(const struct event_log *log, size_t from, uint32_t type)
 
 size_t log_wait(struct event_log *log, size_t from, uint32_t type)
 {
-	uint64_t limit = now_ns() + 5000000000ULL;
+	uint64_t limit = now_ns() + patience_ns(5000);
 
 	for (;;) {
 		struct pollfd p = {.fd = log->fd, .events = POLLIN};

@@ -451,10 +451,10 @@ TEST_F(events, what_came_before_the_session_closed_can_still_be_read)
 	p = (struct pollfd){.fd = log.fd, .events = POLLIN};
 	drop(self, 5);
 	session_close(&self->session);
-	EXPECT_EQ(1, poll(&p, 1, 5000));
+	EXPECT_EQ(1, poll(&p, 1, patience_ms(5000)));
 	EXPECT_EQ(POLLIN, p.revents & POLLIN);
 	drop(self, 5);
-	while (poll(&p, 1, 5000) == 1 && !(p.revents & POLLHUP))
+	while (poll(&p, 1, patience_ms(5000)) == 1 && !(p.revents & POLLHUP))
 		usleep(1000);
 	EXPECT_EQ(POLLIN | POLLHUP, p.revents);
 	ASSERT_EQ(0, log_read(&log));

@@ -243,7 +243,7 @@ TEST_F(session_events, a_session_that_follows_lives_as_long_as_the_family)
 		if (self->log.records[at].tgid == self->target.shared[0])
 			break;
 	EXPECT_LT(at, self->log.nr);
-	EXPECT_EQ(1, poll(&p, 1, 5000));
+	EXPECT_EQ(1, poll(&p, 1, patience_ms(5000)));
 	EXPECT_EQ(POLLHUP, p.revents & POLLHUP);
 	EXPECT_EQ(-ESRCH, session_advance(&self->session, 0));
 }
@@ -274,7 +274,7 @@ TEST_F(session_events, who_exited_unseen_is_not_waited_for)
 	ASSERT_EQ(0, set_follow(&self->session, 1));
 	EXPECT_TRUE(session_alive(&self->session));
 	target_kill(&self->other);
-	EXPECT_EQ(1, poll(&p, 1, 5000));
+	EXPECT_EQ(1, poll(&p, 1, patience_ms(5000)));
 	EXPECT_EQ(POLLHUP, p.revents & POLLHUP);
 	EXPECT_FALSE(session_alive(&self->session));
 }

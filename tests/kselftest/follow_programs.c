@@ -70,6 +70,7 @@ FIXTURE(follow)
 	struct glassram_follow *follow;
 	pthread_t ticker;
 	atomic_bool ended;
+	bool accounted; /* this kernel has process accounting */
 	struct glassram_event *events;
 	size_t nr_events;
 	struct process *processes;
@@ -204,7 +205,8 @@ static void begin(struct __test_metadata *_metadata, FIXTURE_DATA(follow) *self)
 	};
 
 	write_file(ACCOUNTS, "");
-	ASSERT_EQ(0, acct(ACCOUNTS)) TH_LOG("acct: %s", strerror(errno));
+	self->accounted = !acct(ACCOUNTS);
+	ASSERT_TRUE(self->accounted || errno == ENOSYS) TH_LOG("acct: %s", strerror(errno));
 	ASSERT_EQ(GLASSRAM_OK, glassram_attach(self->pid, NULL, &self->session))
 		TH_LOG("%s", glassram_error_message());
 	ASSERT_EQ(GLASSRAM_OK, glassram_events_open(self->session, MASK, 16384, &self->stream))
@@ -296,7 +298,6 @@ static void compare_events(struct __test_metadata *_metadata, FIXTURE_DATA(follo
 {
 	unsigned int family = 0;
 
-	EXPECT_EQ(0, count(self, GLASSRAM_EVENT_LOST, 0));
 	for (size_t i = 0; i < self->nr_processes; i++) {
 		const struct process *p = &self->processes[i];
 		bool root = p->pid == self->pid;
@@ -359,8 +360,11 @@ static void judge(struct __test_metadata *_metadata, FIXTURE_DATA(follow) *self)
 	struct glassram_follow_figures figures;
 	struct glassram_stats stats;
 
-	compare_events(_metadata, self);
-	compare_targets(_metadata, self);
+	if (self->accounted) {
+		compare_events(_metadata, self);
+		compare_targets(_metadata, self);
+	}
+	EXPECT_EQ(0, count(self, GLASSRAM_EVENT_LOST, 0));
 	glassram_follow_figures(self->follow, &figures);
 	ASSERT_EQ(GLASSRAM_OK, glassram_stats(self->session, &stats));
 	TH_LOG("%ju forks, %ju execs, %ju exits; %ju targets added, %ju gone before, latest after %.1f ms run; %ju hits",
@@ -374,6 +378,9 @@ static void judge(struct __test_metadata *_metadata, FIXTURE_DATA(follow) *self)
 	EXPECT_LT(0, stats.hits);
 	EXPECT_EQ(0, stats.lost);
 	EXPECT_EQ(0, stats.unexplained);
+	/* SKIP would hide what failed before. */
+	if (!self->accounted && __test_passed(_metadata))
+		SKIP(return, "followed without an error, but not compared: no process accounting in this kernel");
 }
 
 /* What the program printed. */

@@ -21,7 +21,7 @@
 #define PAGES 512UL
 #define ROUNDS 300
 /* Go on as long as this if the cheating has had no effect yet. */
-#define PATIENCE_NS 5000000000ULL
+#define PATIENCE_MS 5000
 
 static int checking_target(struct target *t)
 {
@@ -110,7 +110,7 @@ static void cheat(struct __test_metadata *_metadata, FIXTURE_DATA(hostile) *self
 	struct session *s = &self->session;
 	struct cheat c = {.work = s->work, .target_address = self->target.shared[0]};
 	int failed = 0, reopened = 0, rounds;
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = now_ns() + patience_ns(PATIENCE_MS);
 	pthread_t thread;
 	char go = 'n';
 

@@ -77,7 +77,7 @@ static void set_going(struct __test_metadata *_metadata, struct target *t)
 
 static int wait_until_unregistered(pid_t pid)
 {
-	uint64_t end = now_ns() + 2000000000ULL;
+	uint64_t end = now_ns() + patience_ns(2000);
 	int left;
 
 	while ((left = proc_uffd_mappings(pid)) > 0 && now_ns() < end)

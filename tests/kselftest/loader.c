@@ -28,8 +28,7 @@ int module_unload(void)
 
 int module_unload_within(int ms)
 {
-	const char *slowness = getenv("TEST_SLOWNESS");
-	uint64_t end = now_ns() + (uint64_t)ms * 1000000 * (slowness ? strtoul(slowness, NULL, 10) : 1);
+	uint64_t end = now_ns() + patience_ns((uint64_t)ms);
 	int err;
 
 	while ((err = module_unload()) && now_ns() < end)

@@ -120,7 +120,7 @@ TEST_F(pause, a_target_that_ends_while_paused_ends_the_session)
 
 	ASSERT_EQ(0, session_pause(&self->session, true));
 	kill(self->target.pid, SIGKILL);
-	EXPECT_EQ(1, poll(&p, 1, 5000));
+	EXPECT_EQ(1, poll(&p, 1, patience_ms(5000)));
 	EXPECT_EQ(POLLHUP, p.revents);
 	EXPECT_EQ(-ESRCH, session_advance(&self->session, 0));
 	EXPECT_EQ(-ESRCH, session_pause(&self->session, false));

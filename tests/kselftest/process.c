@@ -269,7 +269,7 @@ static int wait_for_hup(const struct session *s)
 {
 	struct pollfd p = {.fd = s->fd, .events = 0};
 
-	return poll(&p, 1, 5000) == 1 ? p.revents : 0;
+	return poll(&p, 1, patience_ms(5000)) == 1 ? p.revents : 0;
 }
 
 TEST_F(process, exec_ends_the_session_and_the_new_program_runs)

@@ -215,7 +215,7 @@ TEST_F_TIMEOUT(programs, redis, 90)
 		"/tmp/programs.sock", "--save", "", "--appendonly", "no", NULL});
 	ASSERT_LT(0, self->pid);
 	ASSERT_EQ(0, session_open(s, self->pid));
-	end = now_ns() + 20000000000ULL;
+	end = now_ns() + patience_ns(20000);
 	while (access("/tmp/programs.sock", W_OK) && now_ns() < end)
 		ASSERT_EQ(0, watch_once(s));
 	client = fork();
@@ -244,7 +244,7 @@ TEST_F_TIMEOUT(programs, redis, 90)
 static pid_t child_of(pid_t parent, int ms)
 {
 	char path[64], text[256] = "";
-	uint64_t end = now_ns() + (uint64_t)ms * 1000000;
+	uint64_t end = now_ns() + patience_ns((uint64_t)ms);
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
 	while (now_ns() < end) {

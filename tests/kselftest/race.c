@@ -25,21 +25,11 @@
 /* How long the module may be away, or its clean-up may take, on a busy machine. */
 #define PATIENCE_MS 30000
 
-static unsigned int factor(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && atoi(value) > 0 ? (unsigned int)atoi(value) : 1;
-}
-
 unsigned int race_rounds(unsigned int few)
 {
-	return few * factor("RACE_ROUNDS");
-}
+	const char *factor = getenv("RACE_ROUNDS");
 
-uint64_t race_patience(uint64_t ms)
-{
-	return ms * 1000000 * factor("TEST_SLOWNESS");
+	return factor && atoi(factor) > 0 ? few * (unsigned int)atoi(factor) : few;
 }
 
 int racing_target(struct target *t)
@@ -95,7 +85,7 @@ void race_go(struct target *t)
 
 int race_moves(const struct target *t, int ms)
 {
-	uint64_t beats = t->shared[RACE_BEATS], end = now_ns() + race_patience(ms);
+	uint64_t beats = t->shared[RACE_BEATS], end = now_ns() + patience_ns(ms);
 
 	/* Two: the first may have been under way. */
 	while (t->shared[RACE_BEATS] < beats + 2) {
@@ -114,7 +104,7 @@ int race_end(struct target *t)
 
 int race_open_flags(struct session *ret, pid_t pid, uint32_t flags)
 {
-	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
+	uint64_t end = now_ns() + patience_ns(PATIENCE_MS);
 	int err;
 
 	for (;;) {
@@ -140,7 +130,7 @@ int race_open(struct session *ret, pid_t pid)
 
 int race_unarmed(pid_t pid)
 {
-	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
+	uint64_t end = now_ns() + patience_ns(PATIENCE_MS);
 	int left;
 
 	while ((left = proc_uffd_mappings(pid)) > 0 && now_ns() < end)
@@ -185,7 +175,7 @@ int race_group_enter(void)
 
 void race_group_end(void)
 {
-	uint64_t end = now_ns() + race_patience(PATIENCE_MS);
+	uint64_t end = now_ns() + patience_ns(PATIENCE_MS);
 
 	/* The killed are members until they are reaped or gone. */
 	while (race_write_file(GROUP "/cgroup.kill", "1") != -ENOENT && now_ns() < end) {

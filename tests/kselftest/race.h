@@ -24,9 +24,6 @@
 /* race_rounds() - @few, times RACE_ROUNDS of the environment */
 unsigned int race_rounds(unsigned int few);
 
-/* race_patience() - @ms in ns, times TEST_SLOWNESS: how long to wait before it is a failure */
-uint64_t race_patience(uint64_t ms);
-
 /* Words of target.shared that racing_target() uses; a test has those from RACE_OWN on. */
 enum {
 	RACE_AREA, /* address of the checked area */

@@ -217,7 +217,7 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_arguments)
 	struct session *s = &self->session;
 	struct cheat *c = &self->cheat;
 	struct outcomes count = {0};
-	uint64_t start = now_ns(), end = start + race_patience(PATIENCE_MS);
+	uint64_t start = now_ns(), end = start + patience_ns(PATIENCE_MS);
 
 	if (c->once)
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, cheat, c));
@@ -243,7 +243,7 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_arguments)
 	EXPECT_LT(0, count.good);
 	TH_LOG("the target's longest pass: %ju ms",
 	       (uintmax_t)self->target.shared[RACE_STALL] / 1000000);
-	EXPECT_GT(race_patience(10000), self->target.shared[RACE_STALL]);
+	EXPECT_GT(patience_ns(10000), self->target.shared[RACE_STALL]);
 	EXPECT_TRUE(race_moves(&self->target, 10000));
 	session_close(s);
 	EXPECT_EQ(0, race_unarmed(self->target.pid));

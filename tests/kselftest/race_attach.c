@@ -115,7 +115,7 @@ static void adapt(FIXTURE_DATA(race_attach) *self, struct outcomes *before,
 {
 	if ((now->watched + now->gone) % 4)
 		return;
-	if (now->watched == before->watched && *self->life_ns < race_patience(4000))
+	if (now->watched == before->watched && *self->life_ns < patience_ns(4000))
 		*self->life_ns *= 2;
 	else if (now->gone == before->gone && *self->life_ns > 1000000)
 		*self->life_ns /= 2;
@@ -128,7 +128,7 @@ static void adapt(FIXTURE_DATA(race_attach) *self, struct outcomes *before,
  */
 static int attach_once(pid_t pid, struct outcomes *count)
 {
-	uint64_t end = now_ns() + race_patience(60000);
+	uint64_t end = now_ns() + patience_ns(60000);
 	struct session s;
 	int err = race_open(&s, pid), advances = 0;
 

@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(race_close, by_SIGKILL_in_the_middle_of_ADVANCE, 300)
 	unsigned int rounds = race_rounds(6), seed = 2;
 
 	for (unsigned int i = 0; i < rounds; i++) {
-		uint64_t before = *calls, end = now_ns() + race_patience(60000);
+		uint64_t before = *calls, end = now_ns() + patience_ns(60000);
 		pid_t client = fork();
 		int status;
 

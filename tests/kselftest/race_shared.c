@@ -329,7 +329,7 @@ TEST_F_TIMEOUT(race_shared, targets_end_while_they_are_added, 300)
 		added += !err;
 		gone += !!err;
 		/* Lives are as long as it takes that some get through. */
-		if (err && life_ns < race_patience(4000))
+		if (err && life_ns < patience_ns(4000))
 			life_ns *= 2;
 		else if (!err)
 			life_ns /= 2;

@@ -76,7 +76,7 @@ static void client(struct target *t)
 
 static void wait_for_calls(const struct target *t, uint64_t more)
 {
-	uint64_t goal = t->shared[CLIENT_CALLS] + more, end = now_ns() + race_patience(60000);
+	uint64_t goal = t->shared[CLIENT_CALLS] + more, end = now_ns() + patience_ns(60000);
 
 	while (t->shared[CLIENT_CALLS] < goal && now_ns() < end)
 		usleep(1000);

@@ -544,7 +544,7 @@ static bool all_stopped(pid_t pid)
 
 int proc_freeze(pid_t pid)
 {
-	uint64_t end = now_ns() + 10000000000ULL;
+	uint64_t end = now_ns() + patience_ns(10000);
 
 	if (kill(pid, SIGSTOP))
 		return -errno;
@@ -567,4 +567,16 @@ uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+int patience_ms(int ms)
+{
+	const char *slowness = getenv("TEST_SLOWNESS");
+
+	return slowness && atoi(slowness) > 0 ? ms * atoi(slowness) : ms;
+}
+
+uint64_t patience_ns(uint64_t ms)
+{
+	return (uint64_t)patience_ms((int)ms) * 1000000;
 }

@@ -211,4 +211,11 @@ void take_precedence(void);
 /* now_ns() - CLOCK_MONOTONIC in ns */
 uint64_t now_ns(void);
 
+/*
+ * How long to wait before it is a failure: @ms, times TEST_SLOWNESS of the environment
+ * (docs/testing.md). patience_ns() in ns, patience_ms() in ms.
+ */
+uint64_t patience_ns(uint64_t ms);
+int patience_ms(int ms);
+
 #endif

@@ -419,7 +419,7 @@ static int attach(struct session *s, pid_t pid, int clear_refs_fd)
 TEST_F(softdirty, which_file_arms_is_checked)
 {
 	struct session *s = &self->session;
-	uint64_t end = now_ns() + 10000000000ULL;
+	uint64_t end = now_ns() + patience_ns(10000);
 	pid_t pid;
 	int fd;
 
@@ -482,7 +482,7 @@ static void *rewrite(void *argument)
 TEST_F_TIMEOUT(softdirty, an_order_that_arms_nothing_ends_the_session, 60)
 {
 	struct session *s = &self->session;
-	uint64_t end = now_ns() + 20000000000ULL;
+	uint64_t end = now_ns() + patience_ns(20000);
 	struct cheat cheat = {0};
 	pthread_t thread;
 	int err = 0;
@@ -524,7 +524,7 @@ static int exec_target(struct target *t)
 TEST_F(softdirty, an_exec_ends_the_session)
 {
 	struct session *s = &self->session;
-	uint64_t end = now_ns() + 5000000000ULL;
+	uint64_t end = now_ns() + patience_ns(5000);
 	int err = 0;
 
 	begin(_metadata, self, exec_target);

@@ -214,7 +214,7 @@ TEST_F(targets, the_session_lives_as_long_as_one_of_them)
 	EXPECT_EQ(GLASSRAM_STATE_LIVE, list[1].state);
 	EXPECT_EQ(0, poll(&p, 1, 0));
 	kill(self->second.pid, SIGKILL);
-	EXPECT_EQ(1, poll(&p, 1, 5000));
+	EXPECT_EQ(1, poll(&p, 1, patience_ms(5000)));
 	EXPECT_EQ(POLLHUP, p.revents);
 	EXPECT_EQ(-ESRCH, session_advance(s, 0));
 }
