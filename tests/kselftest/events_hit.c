@@ -215,7 +215,7 @@ TEST_F(hit_events, sums_of_the_stream_are_those_of_the_counters)
 	start = self->target.shared[0];
 	ASSERT_EQ(1, write(self->target.to_child, &go, 1));
 	take_precedence();
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 40 || s->control->hits < 12000; i++) {
 		usleep(20000);
 		ASSERT_EQ(0, session_advance(s, 0));
 		ASSERT_EQ(0, log_read(&self->log));
