@@ -5,6 +5,8 @@
 set -u
 GLASSCTL=${GLASSCTL:-build/glassctl}
 CLIENT=${CLIENT:-build/docs/client}
+# A second for glassctl to do something in: more of them on a kernel that is slow.
+second=${TEST_SLOWNESS:-1}
 # shellcheck source=tests/unit/tap.sh
 . tests/unit/tap.sh
 
@@ -41,7 +43,7 @@ soft=$(if "$GLASSCTL" doctor --json | jq -e 'any(.checks[]; .name == "pagemap sc
 
 regions()
 {
-	"$GLASSCTL" --json --seconds 1 regions "$pid" >/tmp/regions.json || return
+	"$GLASSCTL" --json --seconds "$second" regions "$pid" >/tmp/regions.json || return
 	jq -e --argjson pid "$pid" --argjson soft "$soft" '.pid == $pid
 		and ([.regions[].hits] | add) > 64
 		and ([.regions[].written_pages] | add) >= 64
@@ -53,7 +55,7 @@ regions()
 
 threads()
 {
-	"$GLASSCTL" --json --seconds 1 threads "$pid" >/tmp/threads.json || return
+	"$GLASSCTL" --json --seconds "$second" threads "$pid" >/tmp/threads.json || return
 	jq -e --argjson pid "$pid" '.overflow == 0 and any(.threads[];
 		.tgid == $pid and .tid != $pid and .hits > 64 and (.comm | length) > 0)' /tmp/threads.json ||
 		{ cat /tmp/threads.json; return 1; }
@@ -61,7 +63,7 @@ threads()
 
 stats()
 {
-	"$GLASSCTL" --json --seconds 1 --rate 20 stats "$pid" >/tmp/stats.json || return
+	"$GLASSCTL" --json --seconds "$second" --rate 20 stats "$pid" >/tmp/stats.json || return
 	jq -e '.state == "live" and .hits > 64 and .lost == 0 and .unexplained == 0
 		and .epoch >= 10 and .pages > 100 and .regions > 10' /tmp/stats.json ||
 		{ cat /tmp/stats.json; return 1; }
@@ -81,7 +83,7 @@ interrupted()
 	local child output=/tmp/interrupted.json
 	"$GLASSCTL" --json --seconds 300 stats "$pid" >"$output" &
 	child=$!
-	sleep 1
+	sleep "$second"
 	kill -TERM "$child"
 	wait "$child" && jq -e '.state == "live" and .epoch >= 2' "$output"
 }
@@ -92,8 +94,8 @@ joined()
 	local first status=0
 	"$GLASSCTL" --seconds 300 stats "$pid" >/dev/null &
 	first=$!
-	sleep 1
-	"$GLASSCTL" --json --seconds 0.5 "$1" "$pid" >/tmp/joined.json 2>/tmp/joined.err || status=1
+	sleep "$second"
+	"$GLASSCTL" --json --seconds "$((second - 1)).5" "$1" "$pid" >/tmp/joined.json 2>/tmp/joined.err || status=1
 	cat /tmp/joined.json /tmp/joined.err
 	jq -e "$2" /tmp/joined.json && [ "$(wc -l </tmp/joined.err)" -eq 1 ] &&
 		grep -q "is watched by another client already" /tmp/joined.err || status=1
@@ -105,14 +107,15 @@ joined()
 # heir: the second client ticks on when the first one leaves.
 heir()
 {
-	local first second
-	"$GLASSCTL" --seconds 2 stats "$pid" >/dev/null &
+	local first second_client before
+	"$GLASSCTL" --json --seconds $((2 * second)) stats "$pid" >/tmp/first.json &
 	first=$!
-	sleep 1
-	"$GLASSCTL" --json --seconds 5 stats "$pid" >/tmp/heir.json 2>/dev/null &
-	second=$!
-	wait "$first" && wait "$second" && cat /tmp/heir.json &&
-		jq -e '.joined and .clients == 1 and .epoch > 35 and .state == "live"' /tmp/heir.json
+	sleep "$second"
+	"$GLASSCTL" --json --seconds $((5 * second)) stats "$pid" >/tmp/heir.json 2>/dev/null &
+	second_client=$!
+	wait "$first" && before=$(jq .epoch /tmp/first.json) && wait "$second_client" && cat /tmp/heir.json &&
+		jq -e --argjson before "$before" '.joined and .clients == 1 and .epoch > $before + 15
+			and .state == "live"' /tmp/heir.json
 }
 
 targets()
@@ -128,7 +131,7 @@ targets()
 family()
 {
 	# shellcheck disable=SC2016 # for the shell that is watched
-	sh -c 'sleep 2; sleep 0.1; sleep 0.1; (i=0; while [ $i -lt 40000 ]; do i=$((i + 1)); done); exit 5' &
+	sh -c 'sleep $0; sleep 0.1; sleep 0.1; (i=0; while [ $i -lt 40000 ]; do i=$((i + 1)); done); exit 5' $((2 * second)) &
 }
 
 events()
@@ -162,7 +165,7 @@ event_lines()
 
 hits()
 {
-	"$GLASSCTL" --json --seconds 1 --mask hit events "$pid" >/tmp/hits.json || return
+	"$GLASSCTL" --json --seconds "$second" --mask hit events "$pid" >/tmp/hits.json || return
 	jq -es --argjson pid "$pid" 'length > 64 and all(.[]; .event == "hit" and .target == 0)
 		and ([.[] | select(.pid == $pid)] | length) > 64
 		and ([.[].address] | unique | length) >= 64' /tmp/hits.json >/dev/null ||
@@ -201,7 +204,7 @@ ended()
 {
 	sleep 1000 &
 	local victim=$!
-	{ sleep 1; kill -KILL "$victim"; } &
+	{ sleep "$second"; kill -KILL "$victim"; } &
 	"$GLASSCTL" --json --seconds 60 stats "$victim" >/tmp/ended.json 2>/tmp/ended.err
 	local status=$?
 	wait

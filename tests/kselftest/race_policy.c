@@ -108,7 +108,8 @@ static void loader(struct board *board, unsigned int number, unsigned int seed)
 		strncpy(board->names[number], glassram_policy_name(policy),
 			GLASSRAM_POLICY_NAME_LEN - 1);
 		board->loads[number]++;
-		usleep(rand_r(&seed) % 50000);
+		/* Loading takes its time; it must be there long enough to be bound now and then. */
+		usleep(rand_r(&seed) % (patience_ms(50) * 1000));
 		/* In the other order the name would be gone before it is. */
 		glassram_policy_unload(policy);
 	}
