@@ -242,8 +242,8 @@ TEST_F_TIMEOUT(kfunc, sessions_come_and_go_while_they_are_asked, 120)
 		__atomic_store_n(&q.session, self->stats.session, __ATOMIC_RELAXED);
 		ASSERT_EQ(GLASSRAM_OK, glassram_advance(self->s, 0, NULL));
 		/* Until it was answered from this session, so that there is a race at all. */
-		for (int wait = 0; wait < 1000 && __atomic_load_n(&q.pad, __ATOMIC_RELAXED) == seen;
-		     wait++)
+		for (unsigned int wait = 0; wait < 1000 * test_slowness() &&
+		     __atomic_load_n(&q.pad, __ATOMIC_RELAXED) == seen; wait++)
 			usleep(1000);
 		ASSERT_NE(seen, q.pad);
 		seen = q.pad;

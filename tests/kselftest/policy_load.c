@@ -325,7 +325,7 @@ TEST(killing_the_loader_unregisters)
 	/* the type belongs to the module, so the module may not go now */
 	ASSERT_NE(system("rmmod glassram 2>/dev/null"), 0);
 	ASSERT_EQ(kill(pid, SIGKILL), 0);
-	for (int i = 0; i < 100 && registered(); i++)
+	for (unsigned int i = 0; i < 100 * test_slowness() && registered(); i++)
 		usleep(50000);
 	ASSERT_EQ(registered(), 0);
 }
