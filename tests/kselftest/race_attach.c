@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "race.h"
@@ -163,6 +164,7 @@ static void race(struct __test_metadata *_metadata, FIXTURE_DATA(race_attach) *s
 	self->pid = fork();
 	ASSERT_LE(0, self->pid);
 	if (!self->pid) {
+		setpriority(PRIO_PROCESS, 0, 0);
 		setenv(EXEC_LOOP, how, 1);
 		exec_again(NULL);
 	}
@@ -212,7 +214,7 @@ TEST_F_TIMEOUT(race_attach, while_the_target_exits, 300)
 		int status, err;
 
 		ASSERT_LE(0, pid);
-		if (!pid)
+		if (!pid && !setpriority(PRIO_PROCESS, 0, 0))
 			short_life(*self->life_ns);
 		err = attach_once(pid, &count);
 		ASSERT_EQ(0, err) TH_LOG("%s", strerror(-err));
