@@ -283,7 +283,7 @@ static void unlink_stream(struct stream *stream)
 	WRITE_ONCE(streams->mask, mask);
 	glassram_layout_put(stream->mask);
 	if (stream->mask & GLASSRAM_EVENTS_FAMILY)
-		glassram_family_put();
+		glassram_probes_put();
 }
 
 static void free_stream(struct stream *stream)
@@ -380,7 +380,7 @@ static int link_stream(struct glassram_session *session, struct stream *stream)
 	if (ret)
 		return ret;
 	if (stream->mask & GLASSRAM_EVENTS_FAMILY) {
-		ret = glassram_family_get();
+		ret = glassram_probes_get();
 		if (ret) {
 			glassram_layout_put(stream->mask);
 			return ret;

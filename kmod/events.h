@@ -14,7 +14,7 @@
 
 struct glassram_session;
 
-/* Types that need the scheduler's tracepoints (family.c). */
+/* Types that need the scheduler's tracepoints (probes.c). */
 #define GLASSRAM_EVENTS_FAMILY \
 	(BIT_ULL(GLASSRAM_EVENT_FORK) | BIT_ULL(GLASSRAM_EVENT_EXEC) | \
 	 BIT_ULL(GLASSRAM_EVENT_EXIT) | BIT_ULL(GLASSRAM_EVENT_THREAD_START) | \

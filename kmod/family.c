@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who belongs to a session, and what becomes of them: forks, execs and exits,
- * from the scheduler's tracepoints. These are on only while somebody follows or
- * reads such events.
+ * as the scheduler's tracepoints tell them (probes.c).
  *
  * A member is a process, kept by its struct pid: a number that is used again is
  * never taken for it. Members that exited stay until their last thread is past
@@ -20,9 +19,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
-#include <linux/tracepoint.h>
 #include <linux/workqueue.h>
-#include <trace/events/sched.h>
 
 #include "compat.h"
 #include "events.h"
@@ -166,7 +163,12 @@ static void tell_fork(struct member *member, struct task_struct *parent, struct 
 	glassram_events_emit(session, event);
 }
 
-static void fork_probe(void *data, struct task_struct *parent, struct task_struct *child)
+/**
+ * glassram_family_forked() - a process forked, or made a thread
+ * @parent: who did; called in it, and does not sleep
+ * @child: the new task, which did not run yet
+ */
+void glassram_family_forked(struct task_struct *parent, struct task_struct *child)
 {
 	struct pid *process = task_tgid(parent);
 	struct member *member;
@@ -200,8 +202,12 @@ static void tell_exec(struct member *member, struct task_struct *task, pid_t old
 		glassram_session_check_end(session);
 }
 
-static void exec_probe(void *data, struct task_struct *task, pid_t old_pid,
-		       struct linux_binprm *bprm)
+/**
+ * glassram_family_execed() - a process runs another program now
+ * @task: its only thread; called in it, and does not sleep
+ * @old_pid: what its thread id was before
+ */
+void glassram_family_execed(struct task_struct *task, pid_t old_pid)
 {
 	struct pid *process = task_tgid(task);
 	struct member *member;
@@ -251,7 +257,8 @@ static void tell_exit(struct member *member, struct task_struct *task)
 		glassram_session_check_end(session);
 }
 
-static void __maybe_unused exit_probe(void *data, struct task_struct *task)
+/* glassram_family_exited() - @task exits; called in it, and does not sleep */
+void glassram_family_exited(struct task_struct *task)
 {
 	struct pid *process = task_tgid(task);
 	struct member *member;
@@ -261,66 +268,6 @@ static void __maybe_unused exit_probe(void *data, struct task_struct *task)
 		if (member->pid == process)
 			tell_exit(member, task);
 	rcu_read_unlock();
-}
-
-static void __maybe_unused exit_probe_group(void *data, struct task_struct *task, bool group_dead)
-{
-	exit_probe(data, task);
-}
-
-struct point {
-	const char *name;
-	void *probe;
-	struct tracepoint *tracepoint;
-};
-
-static struct point points[] = {
-	{ "sched_process_fork", fork_probe },
-	{ "sched_process_exec", exec_probe },
-	{ "sched_process_exit", GLASSRAM_EXIT_PROBE(exit_probe, exit_probe_group) },
-};
-
-/* Protects @probing; @probe_users grows under it, too. */
-static DEFINE_MUTEX(probes_lock);
-static atomic_t probe_users = ATOMIC_INIT(0);
-static bool probing;
-
-/* As with the hook: not between two sessions that follow each other. */
-#define UNPROBE_DELAY (5 * HZ)
-static void unprobe_work(struct work_struct *work);
-static DECLARE_DELAYED_WORK(unprobing, unprobe_work);
-
-static void remove_probes(unsigned int nr)
-{
-	while (nr--)
-		tracepoint_probe_unregister(points[nr].tracepoint, points[nr].probe, NULL);
-}
-
-static int add_probes(void)
-{
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < ARRAY_SIZE(points); i++) {
-		ret = points[i].tracepoint ?
-		      tracepoint_probe_register(points[i].tracepoint, points[i].probe, NULL) :
-		      -EOPNOTSUPP;
-		if (ret) {
-			remove_probes(i);
-			return ret;
-		}
-	}
-	return 0;
-}
-
-static void unprobe_work(struct work_struct *work)
-{
-	mutex_lock(&probes_lock);
-	if (probing && !atomic_read(&probe_users)) {
-		remove_probes(ARRAY_SIZE(points));
-		probing = false;
-	}
-	mutex_unlock(&probes_lock);
 }
 
 /*
@@ -380,35 +327,10 @@ static void sweep_work(struct work_struct *work)
 		schedule_delayed_work(&sweeping, SWEEP_DELAY);
 }
 
-/**
- * glassram_family_get() - have forks, execs and exits told
- *
- * Return: 0; -EOPNOTSUPP no such tracepoints; -EINTR when killed; -ENOMEM.
- */
-int glassram_family_get(void)
+/* glassram_family_look() - some may have exited unseen: look for them soon */
+void glassram_family_look(void)
 {
-	int ret = 0;
-
-	if (mutex_lock_killable(&probes_lock))
-		return -EINTR;
-	if (!probing) {
-		ret = add_probes();
-		probing = !ret;
-		/* Who is exiting right now may have gone by the tracepoint before. */
-		if (!ret)
-			mod_delayed_work(system_wq, &sweeping, 0);
-	}
-	if (!ret)
-		atomic_inc(&probe_users);
-	mutex_unlock(&probes_lock);
-	return ret;
-}
-
-/* glassram_family_put() - undo glassram_family_get(); does not sleep */
-void glassram_family_put(void)
-{
-	if (atomic_dec_and_test(&probe_users))
-		mod_delayed_work(system_wq, &unprobing, UNPROBE_DELAY);
+	mod_delayed_work(system_wq, &sweeping, 0);
 }
 
 void glassram_family_init(struct glassram_family *family)
@@ -485,7 +407,7 @@ static void unfollow(struct glassram_session *session)
 			remove_member(member);
 	spin_unlock(&family_lock);
 	if (followed)
-		glassram_family_put();
+		glassram_probes_put();
 	glassram_session_check_end(session);
 }
 
@@ -494,7 +416,7 @@ static void unfollow(struct glassram_session *session)
  * @session: the session; its lock is held
  * @follow: what is wanted
  *
- * Return: 0 or an error of glassram_family_get().
+ * Return: 0 or an error of glassram_probes_get().
  */
 int glassram_family_follow(struct glassram_session *session, bool follow)
 {
@@ -506,7 +428,7 @@ int glassram_family_follow(struct glassram_session *session, bool follow)
 		unfollow(session);
 		return 0;
 	}
-	ret = glassram_family_get();
+	ret = glassram_probes_get();
 	if (ret)
 		return ret;
 	/* Those that exited unseen would keep the session alive for ever. */
@@ -535,7 +457,7 @@ void glassram_family_forget(struct glassram_session *session)
 		remove_member(member);
 	spin_unlock(&family_lock);
 	if (followed)
-		glassram_family_put();
+		glassram_probes_put();
 }
 
 /* glassram_family_follows() - is there anybody to follow? Takes no lock. */
@@ -586,27 +508,9 @@ u64 glassram_family_memory(const struct glassram_session *session)
 	return READ_ONCE(session->family.nr) * sizeof(struct member);
 }
 
-static void find_point(struct tracepoint *tracepoint, void *unused)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(points); i++)
-		if (!strcmp(tracepoint->name, points[i].name))
-			points[i].tracepoint = tracepoint;
-}
-
-void glassram_family_setup(void)
-{
-	for_each_kernel_tracepoint(find_point, NULL);
-}
-
-/* No session and no stream is left. */
+/* No session is left, and nothing is told any more: glassram_probes_exit(). */
 void glassram_family_exit(void)
 {
-	cancel_delayed_work_sync(&unprobing);
-	if (probing)
-		remove_probes(ARRAY_SIZE(points));
-	tracepoint_synchronize_unregister();
 	cancel_delayed_work_sync(&sweeping);
 	/* free_member() may still wait for its turn. */
 	rcu_barrier();

@@ -41,9 +41,17 @@ void glassram_family_late(struct glassram_session *session, struct task_struct *
 			  u64 *ret_late_ns, u64 *ret_late_run_ns);
 u64 glassram_family_memory(const struct glassram_session *session);
 
-int glassram_family_get(void);
-void glassram_family_put(void);
-void glassram_family_setup(void);
+void glassram_family_look(void);
 void glassram_family_exit(void);
+
+void glassram_family_forked(struct task_struct *parent, struct task_struct *child);
+void glassram_family_execed(struct task_struct *task, pid_t old_pid);
+void glassram_family_exited(struct task_struct *task);
+
+/* probes.c */
+void glassram_probes_init(void);
+void glassram_probes_exit(void);
+int glassram_probes_get(void);
+void glassram_probes_put(void);
 
 #endif /* GLASSRAM_FAMILY_H */

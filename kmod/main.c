@@ -117,7 +117,7 @@ static int __init glassram_init(void)
 	if (ret)
 		goto exit_session;
 	glassram_policy_init();
-	glassram_family_setup();
+	glassram_probes_init();
 	glassram_layout_init();
 	glassram_kfunc_init();
 	/* Last: from here on userspace can come in. */
@@ -128,6 +128,7 @@ static int __init glassram_init(void)
 
 exit_fault:
 	glassram_layout_exit();
+	glassram_probes_exit();
 	glassram_family_exit();
 	glassram_fault_exit();
 exit_session:
@@ -140,6 +141,7 @@ static void __exit glassram_exit(void)
 	misc_deregister(&device);
 	glassram_session_exit();
 	glassram_layout_exit();
+	glassram_probes_exit();
 	glassram_family_exit();
 	glassram_fault_exit();
 }
