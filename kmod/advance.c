@@ -133,6 +133,8 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 		return ret;
 	if (READ_ONCE(session->state) != GLASSRAM_STATE_LIVE)
 		return -ESRCH;
+	/* The self-check must know them, should their writers still be on the way. */
+	glassram_deferred_replay(session);
 
 	/*
 	 * The order matters: a page armed before its epoch opened could be
@@ -146,6 +148,7 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	ret = arm_all(session, work, &armed);
 #endif
 	clear_bit(GLASSRAM_STALE_SLOTS, &session->stale);
+	/* What came meanwhile: the caller is to see all of the epoch. */
 	glassram_deferred_replay(session);
 
 	relaid = glassram_session_regions_generation(session) != generation;
@@ -184,8 +187,12 @@ static long advance_locked(struct glassram_client *client, struct glassram_advan
 		args->nr_ranges = 0;
 		args->result = GLASSRAM_ADVANCED_PAUSED;
 		ret = 0;
+	} else if (session->state == GLASSRAM_STATE_FAILED) {
+		ret = -EXDEV;
 	} else {
-		ret = session->state == GLASSRAM_STATE_FAILED ? -EXDEV : -ESRCH;
+		/* The last that it wrote counts as well. */
+		glassram_deferred_replay(session);
+		ret = -ESRCH;
 	}
 	args->epoch = session->epoch;
 	if (!ret || ret == -ENOMEM) {

@@ -83,6 +83,8 @@ static void pause_targets(struct glassram_session *session)
 	glassram_for_each_target(target, session)
 		glassram_fault_pause(target);
 	synchronize_rcu();
+	/* No ADVANCE does it until the session goes on. */
+	glassram_deferred_replay(session);
 	glassram_for_each_target(target, session)
 		glassram_target_disarm(target);
 }

@@ -136,8 +136,9 @@ static enum replay replay(struct glassram_session *session,
  * glassram_deferred_replay() - count the hits of the ring
  * @session: the session; its lock is held; blocks that are missing are made
  *
- * Corrects the totals for those that turn out to be lost, or counted already:
- * two threads in one fault, which only the slot's stamp can tell.
+ * The totals count them only now: two threads in one fault may have left the
+ * same hit, which only the slot's stamp can tell, and a total that is never
+ * taken back cannot fall below what it was at a RESET.
  */
 void glassram_deferred_replay(struct glassram_session *session)
 {
@@ -154,9 +155,9 @@ void glassram_deferred_replay(struct glassram_session *session)
 		outcome = replay(session, hit);
 		if (outcome == LATER)
 			break;
-		if (outcome != COUNTED) {
-			this_cpu_dec(session->totals->hits);
-			atomic64_dec(&session->threads.entries[hit->thread].hits);
+		if (outcome == COUNTED) {
+			this_cpu_inc(session->totals->hits);
+			atomic64_inc(&session->threads.entries[hit->thread].hits);
 		}
 		if (outcome == LOST)
 			this_cpu_inc(session->totals->lost);

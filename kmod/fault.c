@@ -162,26 +162,24 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 		this_cpu_inc(session->totals->thread_overflow);
 	if (policy)
 		thread = glassram_policy_owner(policy, address, flags, thread);
-	/* The owner's, also where a policy names another: a lost hit is taken from it. */
-	atomic64_inc(&session->threads.entries[thread].hits);
-
 	if (likely(block)) {
+		/* The owner's, also where a policy names another. */
+		atomic64_inc(&session->threads.entries[thread].hits);
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], thread);
 		/* Two epochs can overlap on two CPUs, so atomic. */
 		atomic_add(weight, (atomic_t *)&block->column[GLASSRAM_HITS][i]);
+		this_cpu_inc(session->totals->hits);
 		if (glassram_events_wanted(session, GLASSRAM_EVENT_HIT))
 			tell_hit(target, address, flags, epoch, weight);
 	} else {
 		if (!glassram_deferred_push(&session->deferred, target->id, address, epoch,
 					    thread, weight, flags & FAULT_FLAG_USER)) {
-			atomic64_dec(&session->threads.entries[thread].hits);
 			this_cpu_inc(session->totals->lost);
 			return;
 		}
 		this_cpu_inc(session->totals->deferred);
 		glassram_session_mark_stale(session, GLASSRAM_STALE_SLOTS);
 	}
-	this_cpu_inc(session->totals->hits);
 	if (trace_hit_enabled())
 		glassram_trace_hit(session->id, target->id, address, thread, weight, flags, epoch);
 }

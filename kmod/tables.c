@@ -247,13 +247,16 @@ static long threads(struct glassram_session *session, void __user *user)
 	room = args.nr_threads;
 	to = u64_to_user_ptr(args.threads);
 	/*
-	 * No lock: entries are made by the threads themselves, and stay. One is
+	 * No lock for them: entries are made by the threads themselves, and stay. One is
 	 * complete once it has an epoch: pairs with the hook's release.
 	 */
 	for (slot = 1; slot < GLASSRAM_MAX_THREADS; slot++)
 		if (smp_load_acquire(&entries[slot].last_epoch)) /* as above */
 			nr++;
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	glassram_tables_totals(session, &totals);
+	mutex_unlock(&session->lock);
 	args.overflow = totals.thread_overflow;
 	args.nr_threads = nr;
 	if (room < nr) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # race.mk: races on purpose. RACE_ROUNDS=N makes them N times as long.
 
-RACE_NAMES	:= race_arguments race_attach race_close race_cpu race_events \
+RACE_NAMES	:= race_arguments race_attach race_close race_cpu race_deferred race_events \
 	race_growth race_limits race_mappings race_module race_shared race_stopped
 RACE_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,$(RACE_NAMES))
 RACE_OBJECTS	:= $(addprefix $(BUILD)/tests/kselftest/,race.o)

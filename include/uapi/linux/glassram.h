@@ -466,7 +466,8 @@ struct glassram_options {
  * @faults: out: write faults of the target that reached the hook
  * @hits: out: faults that were counted (once for each page and epoch)
  * @rejected: out: faults that the policy did not count
- * @deferred: out: hits that came before their page had a slot and were kept
+ * @deferred: out: hits that came before their page had a slot and were kept; they
+ *	are in @hits once their slot counts them
  * @lost: out: hits that found the ring of deferred hits full, or no slots left;
  *	not counted anywhere else
  * @unexplained: out: armed pages found written although no hit was seen: a
