@@ -113,8 +113,7 @@ static void judge(struct __test_metadata *_metadata, struct session *s, const ch
 	       s->stats.regions, (uintmax_t)s->stats.pages, s->stats.threads);
 	EXPECT_LT(0, s->stats.hits);
 	EXPECT_EQ(0, s->stats.lost);
-	/* One was seen once, with xz, and is not understood yet: docs/trust.md. */
-	EXPECT_GE(1, s->stats.unexplained)
+	EXPECT_EQ(0, s->stats.unexplained)
 		TH_LOG("%ju unexplained", (uintmax_t)s->stats.unexplained);
 }
 
