@@ -38,7 +38,7 @@ need_root()
 	# Made by its owner, so that sudo leaves no foreign ~/.cache behind.
 	mkdir -p "$CACHE" || die "cannot make $CACHE: name another place in GLASSRAM_CACHE"
 	exec sudo -- env GLASSRAM_CACHE="$CACHE" LAB_OWNER="$(id -u):$(id -g)" \
-		LAB_QUIET="${LAB_QUIET:-}" V="${V:-}" PATH="$PATH" "$LAB_DIR/lab" "$@"
+		LAB_QUIET="${LAB_QUIET:-}" LAB_KEEP="${LAB_KEEP:-}" V="${V:-}" PATH="$PATH" "$LAB_DIR/lab" "$@"
 }
 
 # with_lock FILE CMD...: run CMD (a function or program) holding an exclusive lock.
