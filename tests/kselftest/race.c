@@ -150,6 +150,21 @@ int race_write_file(const char *path, const char *text)
 	return err;
 }
 
+long race_meminfo_kb(const char *field)
+{
+	size_t length = strlen(field);
+	char line[128];
+	long value = -1;
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, field, length) && line[length] == ':')
+			value = strtol(line + length + 1, NULL, 10);
+	if (file)
+		fclose(file);
+	return value;
+}
+
 #define GROUPS "/sys/fs/cgroup"
 #define GROUP GROUPS "/race"
 

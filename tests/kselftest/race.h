@@ -80,6 +80,23 @@ int race_unarmed(pid_t pid);
  */
 char *race_blocking(size_t length, const void *first_page);
 
+/*
+ * RACE_EXPECT_UNLOADS() - in a test: stop a struct unloader, and expect that each rmmod
+ * was refused or clean, and that some met the test. Needs the harness's header.
+ */
+#define RACE_EXPECT_UNLOADS(unloader) do { \
+	struct unloads race_seen = unloader_stop(unloader); \
+	\
+	TH_LOG("rmmod: %ju refused, %ju done", (uintmax_t)race_seen.refused, \
+	       (uintmax_t)race_seen.done); \
+	EXPECT_EQ(0, race_seen.error) \
+		TH_LOG("rmmod or insmod: %s", strerror(-race_seen.error)); \
+	EXPECT_LT(0, race_seen.refused); \
+} while (0)
+
+/* race_meminfo_kb() - a field of /proc/meminfo; -1 if there is none */
+long race_meminfo_kb(const char *field);
+
 /* race_write_file() - write a line to a file of /proc or /sys. Return: 0 or -errno. */
 int race_write_file(const char *path, const char *text);
 

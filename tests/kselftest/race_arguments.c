@@ -116,6 +116,7 @@ FIXTURE(race_arguments)
 	struct session session;
 	struct cheat cheat;
 	pthread_t thread;
+	struct unloader unloader;
 };
 
 static __thread sigjmp_buf spoiled;
@@ -142,6 +143,7 @@ FIXTURE_SETUP(race_arguments)
 {
 	const struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 
+	self->unloader = (struct unloader){0};
 	/* Both before any session: a fork would keep its fd. */
 	ASSERT_EQ(0, start(&self->target));
 	ASSERT_EQ(0, start(&self->other));
@@ -158,6 +160,7 @@ FIXTURE_SETUP(race_arguments)
 
 FIXTURE_TEARDOWN(race_arguments)
 {
+	unloader_stop(&self->unloader);
 	session_close(&self->session);
 	target_kill(&self->target);
 	target_kill(&self->other);
@@ -261,6 +264,17 @@ TEST_F_TIMEOUT(race_arguments, rewritten, 3600)
 {
 	self->cheat.once = rewrite;
 	race(_metadata, self);
+}
+
+/* The session is gone now and then, and the module may go. */
+TEST_F_TIMEOUT(race_arguments, rewritten_beside_rmmod, 3600)
+{
+	session_close(&self->session);
+	ASSERT_EQ(0, unloader_start(&self->unloader));
+	ASSERT_EQ(0, race_open(&self->session, self->target.pid));
+	self->cheat.once = rewrite;
+	race(_metadata, self);
+	RACE_EXPECT_UNLOADS(&self->unloader);
 }
 
 TEST_F_TIMEOUT(race_arguments, unmapped, 3600)

@@ -56,18 +56,10 @@ FIXTURE_TEARDOWN(race_close)
 static void expect_sound(struct __test_metadata *_metadata, FIXTURE_DATA(race_close) *self,
 			 const FIXTURE_VARIANT(race_close) *variant)
 {
-	struct unloads seen;
-
 	EXPECT_EQ(0, race_unarmed(self->target.pid));
 	EXPECT_TRUE(race_moves(&self->target, 10000));
-	seen = unloader_stop(&self->unloader);
-	if (variant->unload) {
-		TH_LOG("rmmod: %ju refused, %ju done", (uintmax_t)seen.refused,
-		       (uintmax_t)seen.done);
-		EXPECT_EQ(0, seen.error)
-			TH_LOG("rmmod or insmod: %s", strerror(-seen.error));
-		EXPECT_LT(0, seen.refused);
-	}
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 	TH_LOG("the target's longest pass: %ju ms",
 	       (uintmax_t)self->target.shared[RACE_STALL] / 1000000);
 	EXPECT_EQ(0, race_end(&self->target))

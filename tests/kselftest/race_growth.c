@@ -45,21 +45,6 @@ struct usage {
 	long glassram_vmallocs;
 };
 
-static long meminfo_kb(const char *field)
-{
-	size_t length = strlen(field);
-	char line[128];
-	long value = -1;
-	FILE *file = fopen("/proc/meminfo", "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, field, length) && line[length] == ':')
-			value = strtol(line + length + 1, NULL, 10);
-	if (file)
-		fclose(file);
-	return value;
-}
-
 static long count_lines(const char *path, const char *with)
 {
 	char line[512];
@@ -123,9 +108,9 @@ static int look(struct usage *now, pid_t target)
 	if (!file || fscanf(file, "%ld", &now->files) != 1)
 		return -1;
 	fclose(file);
-	now->free_kb = meminfo_kb("MemAvailable");
-	now->percpu_kb = meminfo_kb("Percpu");
-	now->vmalloc_kb = meminfo_kb("VmallocUsed");
+	now->free_kb = race_meminfo_kb("MemAvailable");
+	now->percpu_kb = race_meminfo_kb("Percpu");
+	now->vmalloc_kb = race_meminfo_kb("VmallocUsed");
 	now->own_files = count_own_files();
 	now->page_tables_kb = proc_status_kb(target, "VmPTE");
 	now->glassram_vmallocs = count_lines("/proc/vmallocinfo", "glassram");
@@ -186,12 +171,22 @@ static void stop_stress(pid_t pid)
 FIXTURE(race_growth)
 {
 	struct target target;
+	struct unloader unloader;
 	pid_t stress;
 };
+
+FIXTURE_VARIANT(race_growth)
+{
+	bool unload;
+};
+
+FIXTURE_VARIANT_ADD(race_growth, alone) {};
+FIXTURE_VARIANT_ADD(race_growth, beside_rmmod) {.unload = true};
 
 FIXTURE_SETUP(race_growth)
 {
 	self->stress = 0;
+	self->unloader = (struct unloader){0};
 	ASSERT_EQ(0, target_start(&self->target, racing_target));
 	self->target.shared[RACE_REST] = 2000;
 	race_go(&self->target);
@@ -199,6 +194,7 @@ FIXTURE_SETUP(race_growth)
 
 FIXTURE_TEARDOWN(race_growth)
 {
+	unloader_stop(&self->unloader);
 	if (self->stress > 0)
 		kill(-self->stress, SIGKILL);
 	target_kill(&self->target);
@@ -236,9 +232,13 @@ TEST_F_TIMEOUT(race_growth, attach_and_close_leave_nothing, 1800)
 	self->stress = start_stress();
 	ASSERT_LT(0, self->stress);
 	usleep(300000);
+	if (variant->unload)
+		ASSERT_EQ(0, unloader_start(&self->unloader));
 	begun = now_ns();
 	attach_and_close(_metadata, self->target.pid, rounds);
 	begun = now_ns() - begun;
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 	ASSERT_EQ(0, waitpid(self->stress, &status, WNOHANG))
 		TH_LOG("stress-ng ended by itself with %d", WEXITSTATUS(status));
 	stop_stress(self->stress);

@@ -30,17 +30,30 @@ FIXTURE(race_limits)
 {
 	struct target target;
 	struct session session;
+	struct unloader unloader;
 };
+
+FIXTURE_VARIANT(race_limits)
+{
+	bool unload;
+};
+
+FIXTURE_VARIANT_ADD(race_limits, alone) {};
+FIXTURE_VARIANT_ADD(race_limits, beside_rmmod) {.unload = true};
 
 FIXTURE_SETUP(race_limits)
 {
+	self->unloader = (struct unloader){0};
 	self->session = (struct session){.fd = -1, .mem_fd = -1, .pagemap_fd = -1,
 					 .counters_fd = -1};
 	self->target = (struct target){0};
+	if (variant->unload)
+		ASSERT_EQ(0, unloader_start(&self->unloader));
 }
 
 FIXTURE_TEARDOWN(race_limits)
 {
+	unloader_stop(&self->unloader);
 	session_close(&self->session);
 	target_kill(&self->target);
 	race_group_end();
@@ -117,6 +130,8 @@ TEST_F_TIMEOUT(race_limits, the_target_is_a_fork_bomb, 300)
 		EXPECT_LE(1, session_hits(s, self->target.shared[RACE_AREA] + i * PAGE));
 	kill(self->target.pid, SIGCONT);
 	EXPECT_EQ(0, target_finish(&self->target));
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 }
 
 static int glutton(struct target *t)
@@ -168,6 +183,8 @@ TEST_F_TIMEOUT(race_limits, the_target_is_killed_for_its_memory, 300)
 		target_kill(&self->target);
 	}
 	TH_LOG("%u targets killed, %u ADVANCEs", rounds, advances);
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 }
 
 /* Sparse: each page is a block of slots of its own, which the client pays for. */
@@ -232,6 +249,8 @@ TEST_F_TIMEOUT(race_limits, the_client_is_killed_for_its_memory, 300)
 	EXPECT_EQ(0, self->session.stats.unexplained);
 	session_close(&self->session);
 	EXPECT_EQ(0, race_end(&self->target));
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 }
 
 TEST_HARNESS_MAIN

@@ -283,7 +283,6 @@ TEST_F_TIMEOUT(race_mappings, storm, 600)
 	unsigned int advances = race_rounds(ADVANCES);
 	struct session *s = &self->session;
 	struct glassram_region *regions;
-	struct unloads seen;
 	int status;
 
 	race_go(&self->target);
@@ -311,11 +310,8 @@ TEST_F_TIMEOUT(race_mappings, storm, 600)
 	       (uintmax_t)self->target.shared[STORMS_DONE]);
 	self->target.shared[RACE_STOP] = 1;
 	ASSERT_EQ(0, session_advance(s, 0));
-	seen = unloader_stop(&self->unloader);
-	EXPECT_EQ(0, seen.error);
 	if (variant->unload)
-		TH_LOG("rmmod: %ju refused, %ju done", (uintmax_t)seen.refused,
-		       (uintmax_t)seen.done);
+		RACE_EXPECT_UNLOADS(&self->unloader);
 
 	/* The target comes to its last pause, and is then stopped for good. */
 	ASSERT_EQ(0, target_paused(&self->target))

@@ -66,10 +66,12 @@ FIXTURE(race_policy)
 {
 	struct target target;
 	struct session session;
+	struct unloader unloader;
 };
 
 FIXTURE_SETUP(race_policy)
 {
+	self->unloader = (struct unloader){0};
 	self->target = (struct target){0};
 	self->session = (struct session){.fd = -1, .mem_fd = -1, .pagemap_fd = -1,
 					 .counters_fd = -1};
@@ -78,6 +80,7 @@ FIXTURE_SETUP(race_policy)
 
 FIXTURE_TEARDOWN(race_policy)
 {
+	unloader_stop(&self->unloader);
 	session_close(&self->session);
 	target_kill(&self->target);
 }
@@ -117,7 +120,9 @@ static void loader(struct board *board, unsigned int number, unsigned int seed)
 	}
 }
 
-TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
+/* @sessions: how often to begin a new session; between two of them rmmod has a chance. */
+static void swap(struct __test_metadata *_metadata, FIXTURE_DATA(race_policy) *self,
+		 unsigned int sessions)
 {
 	unsigned int advances = race_rounds(60), bound = 0, absent = 0, kills = 0, seed = 1;
 	struct session *s = &self->session;
@@ -145,6 +150,8 @@ TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
 			if (!loaders[which])
 				loader(board, which, i);
 		}
+		if (i % (advances / sessions) == 0)
+			session_close(s);
 		if (s->fd < 0)
 			ASSERT_EQ(0, race_open(s, self->target.pid));
 		err = set_policy(s, i % 3 ? board->names[which] : "");
@@ -177,6 +184,19 @@ TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
 		usleep(10000);
 	}
 	munmap(board, PAGE);
+}
+
+TEST_F_TIMEOUT(race_policy, swapped_under_load, 300)
+{
+	swap(_metadata, self, 1);
+}
+
+TEST_F_TIMEOUT(race_policy, swapped_beside_rmmod, 300)
+{
+	ASSERT_EQ(0, unloader_start(&self->unloader));
+	swap(_metadata, self, 6);
+	session_close(&self->session);
+	RACE_EXPECT_UNLOADS(&self->unloader);
 }
 
 static int stepping_target(struct target *t)

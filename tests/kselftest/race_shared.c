@@ -108,15 +108,10 @@ static void come_and_go(struct target *t, unsigned int seed)
 static void expect_sound(struct __test_metadata *_metadata, FIXTURE_DATA(race_shared) *self,
 			 const FIXTURE_VARIANT(race_shared) *variant)
 {
-	struct unloads seen;
-
 	EXPECT_EQ(0, race_unarmed(self->target.pid));
 	EXPECT_TRUE(race_moves(&self->target, 10000));
-	seen = unloader_stop(&self->unloader);
-	EXPECT_EQ(0, seen.error);
 	if (variant->unload)
-		TH_LOG("rmmod: %ju refused, %ju done", (uintmax_t)seen.refused,
-		       (uintmax_t)seen.done);
+		RACE_EXPECT_UNLOADS(&self->unloader);
 	EXPECT_EQ(0, race_end(&self->target))
 		TH_LOG("the target's memory is not as it left it");
 }

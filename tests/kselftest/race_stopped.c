@@ -37,17 +37,28 @@ enum {
 FIXTURE(race_stopped)
 {
 	struct target target;
+	struct unloader unloader;
 	pid_t client;
 };
+
+FIXTURE_VARIANT(race_stopped)
+{
+	bool unload;
+};
+
+FIXTURE_VARIANT_ADD(race_stopped, alone) {};
+FIXTURE_VARIANT_ADD(race_stopped, beside_rmmod) {.unload = true};
 
 FIXTURE_SETUP(race_stopped)
 {
 	self->client = 0;
+	self->unloader = (struct unloader){0};
 	self->target = (struct target){0};
 }
 
 FIXTURE_TEARDOWN(race_stopped)
 {
+	unloader_stop(&self->unloader);
 	if (self->client > 0) {
 		kill(self->client, SIGKILL);
 		waitpid(self->client, NULL, 0);
@@ -111,21 +122,6 @@ static long faults(pid_t pid)
 	return value;
 }
 
-static long meminfo_kb(const char *field)
-{
-	size_t length = strlen(field);
-	char line[128];
-	long value = -1;
-	FILE *file = fopen("/proc/meminfo", "re");
-
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, field, length) && line[length] == ':')
-			value = strtol(line + length + 1, NULL, 10);
-	if (file)
-		fclose(file);
-	return value;
-}
-
 TEST_F_TIMEOUT(race_stopped, the_client_is_stopped, 900)
 {
 	unsigned int ms = race_rounds(STOP_SECONDS) * 1000;
@@ -135,6 +131,8 @@ TEST_F_TIMEOUT(race_stopped, the_client_is_stopped, 900)
 	int status;
 
 	ASSERT_EQ(0, target_start(&self->target, racing_target));
+	if (variant->unload)
+		ASSERT_EQ(0, unloader_start(&self->unloader));
 	shared = self->target.shared;
 	race_go(&self->target);
 	usleep(500000);
@@ -153,17 +151,17 @@ TEST_F_TIMEOUT(race_stopped, the_client_is_stopped, 900)
 	/* The pages that the last ADVANCE armed fault once more; then it is as if alone. */
 	usleep(200000);
 	ASSERT_TRUE(race_moves(&self->target, 10000));
-	slab = meminfo_kb("Slab");
+	slab = race_meminfo_kb("Slab");
 	before = faults(self->target.pid);
 	ASSERT_LT(0, before);
 	stopped_speed = speed(&self->target, ms);
 	EXPECT_EQ(calls, shared[CLIENT_CALLS]);
 	TH_LOG("stopped for %u ms; passes of the target in 2 s: %ju alone, %ju meanwhile; %ld faults; slab %+ld kB",
 	       ms, (uintmax_t)free_speed, (uintmax_t)(stopped_speed * 2000 / ms),
-	       faults(self->target.pid) - before, meminfo_kb("Slab") - slab);
+	       faults(self->target.pid) - before, race_meminfo_kb("Slab") - slab);
 	EXPECT_LT(0, stopped_speed);
 	EXPECT_GT(16, faults(self->target.pid) - before);
-	EXPECT_GT(8192, meminfo_kb("Slab") - slab);
+	EXPECT_GT(8192, race_meminfo_kb("Slab") - slab);
 	ASSERT_EQ(0, kill(self->client, SIGCONT));
 	wait_for_calls(&self->target, 10);
 	EXPECT_LE(calls + 10, shared[CLIENT_CALLS]);
@@ -175,6 +173,8 @@ TEST_F_TIMEOUT(race_stopped, the_client_is_stopped, 900)
 	waitpid(self->client, NULL, 0);
 	self->client = 0;
 	EXPECT_EQ(0, race_unarmed(self->target.pid));
+	if (variant->unload)
+		RACE_EXPECT_UNLOADS(&self->unloader);
 	EXPECT_EQ(0, race_end(&self->target));
 }
 
@@ -249,6 +249,7 @@ static void hanging_client(struct target *t, enum hang where)
 FIXTURE(race_hung)
 {
 	struct target target;
+	struct unloader unloader;
 	pid_t client;
 };
 
@@ -265,11 +266,13 @@ FIXTURE_VARIANT_ADD(race_hung, in_a_table) {.where = HANG_TABLE};
 FIXTURE_SETUP(race_hung)
 {
 	self->client = 0;
+	self->unloader = (struct unloader){0};
 	self->target = (struct target){0};
 }
 
 FIXTURE_TEARDOWN(race_hung)
 {
+	unloader_stop(&self->unloader);
 	if (self->client > 0) {
 		kill(self->client, SIGKILL);
 		waitpid(self->client, NULL, 0);
@@ -292,6 +295,7 @@ TEST_F_TIMEOUT(race_hung, the_client_hangs, 300)
 	usleep(300000);
 	ASSERT_EQ(0, waitpid(self->client, &status, WNOHANG))
 		TH_LOG("the client did not hang, but ended with %d", WEXITSTATUS(status));
+	ASSERT_EQ(0, unloader_start(&self->unloader));
 	/* It maps and unmaps although the client hangs in the module. */
 	EXPECT_TRUE(race_moves(&self->target, 10000));
 	EXPECT_EQ(0, race_end(&self->target));
@@ -300,6 +304,7 @@ TEST_F_TIMEOUT(race_hung, the_client_hangs, 300)
 	ASSERT_EQ(self->client, waitpid(self->client, &status, 0));
 	self->client = 0;
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	RACE_EXPECT_UNLOADS(&self->unloader);
 	/* Nothing of it is left. */
 	EXPECT_EQ(0, module_unload_within(20000));
 	EXPECT_EQ(0, module_load());
