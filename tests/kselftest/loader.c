@@ -75,6 +75,8 @@ static void unload_for_ever(volatile struct unloads *seen)
 			err = insert();
 			if (!err)
 				seen->done++;
+			/* Loading takes long: who waits for the device is to find it. */
+			usleep(rand_r(&seed) % 200000);
 		} else if (err == -EWOULDBLOCK) {
 			seen->refused++;
 			err = 0;
