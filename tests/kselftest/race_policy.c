@@ -147,10 +147,12 @@ static void swap(struct __test_metadata *_metadata, FIXTURE_DATA(race_policy) *s
 			}
 			loaders[which] = fork();
 			ASSERT_LE(0, loaders[which]);
-			if (!loaders[which])
+			if (!loaders[which]) {
+				session_close(s); /* or it would keep the session */
 				loader(board, which, i);
+			}
 		}
-		if (i % (advances / sessions) == 0)
+		if (sessions > 1 && i % (advances / sessions) == 0)
 			session_close(s);
 		if (s->fd < 0)
 			ASSERT_EQ(0, race_open(s, self->target.pid));
