@@ -133,7 +133,7 @@ static void swap(struct __test_metadata *_metadata, FIXTURE_DATA(race_policy) *s
 	board = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, board);
 	ASSERT_EQ(0, target_start(&self->target, writing_target));
-	for (unsigned int i = 0; i < advances || bound < advances / 10; i++) {
+	for (unsigned int i = 0; i < advances || bound < advances / 10 || !kills; i++) {
 		unsigned int which = rand_r(&seed) % 2;
 		int err;
 
