@@ -2,7 +2,7 @@
 /*
  * Which pages to arm at a tick: see sampler.h.
  *
- * Weak: time is counted in ticks, so the means follow slowly at a low rate.
+ * Weak: time is counted in ticks, so at a low rate the density follows slowly.
  */
 #include "sampler.h"
 
@@ -10,16 +10,23 @@
 #define RUN GLASSRAM_SAMPLER_RUN
 #define RUNS GLASSRAM_SAMPLER_RUNS
 
-/* The means forget within some 2^SHIFT ticks: a quarter of a second at 60 Hz. */
+/* Estimates of writes are kept in this part of one. */
+#define FINE 256
+/* Means forget within some 2^this ticks: a quarter of a second at 60 Hz. */
 #define MEAN_SHIFT 4
-#define MEAN_ONE 256
+/* What was earned before this many ticks is forfeited, and what was overspent forgiven. */
+#define CREDIT_TICKS 64
+/* A credit is spent, a debt paid back, within some 2^this ticks. */
+#define CREDIT_SHIFT 5
 /* With fewer than one in 1,000 nothing is learnt within a second. */
 #define DENSITY_MIN (ONE / 1024)
+/* Where nothing says otherwise: what one can pay who spends 10 % on faults. */
+#define DENSITY_FIRST (ONE / 10)
 /* The density moves by an eighth of its error in a tick: slower than the means. */
 #define GAIN_SHIFT 3
 /*
- * Unarmed slots are drawn with a chance of density >> this, even where enough are
- * armed: else a slot that is unlike its run would never be found.
+ * Unarmed slots are drawn with a chance of density >> this even where enough are
+ * armed: else one that is unlike its run would never be found.
  */
 #define EXPLORE_SHIFT 5
 
@@ -35,76 +42,131 @@ static __u32 next_random(struct glassram_sampler *sampler)
 	return x;
 }
 
-static int is_before(__u32 a, __u32 b)
+static __u64 follow(__u64 mean, __u64 value)
 {
-	return (__s32)(a - b) < 0;
+	return mean - (mean >> MEAN_SHIFT) + (value >> MEAN_SHIFT);
 }
 
-/* Was armed, and has not been hit since. */
-static int is_armed(__u32 stamp, __u32 armed)
+/* By how much of what may be spent it is not spent: ONE nothing was, below 0 too much. */
+static __s64 limit_error(struct glassram_sampler_limit *limit, __u64 earned, __u64 spent)
 {
-	return armed && is_before(stamp, armed);
+	__s64 most, may;
+
+	limit->earned = follow(limit->earned, earned);
+	limit->spent = follow(limit->spent, spent);
+	limit->credit += (__s64)(earned - spent);
+	most = (__s64)limit->earned * CREDIT_TICKS;
+	if (limit->credit > most)
+		limit->credit = most;
+	if (limit->credit < -most)
+		limit->credit = -most;
+	may = (__s64)limit->earned + (limit->credit >> CREDIT_SHIFT);
+	if (may > 0)
+		return (__s64)ONE - (__s64)(limit->spent * ONE / (__u64)may);
+	return limit->spent ? -(__s64)ONE : 0;
 }
 
-void glassram_sampler_init(struct glassram_sampler *sampler, __u32 share, __u32 seed)
+static void move_density(struct glassram_sampler *sampler, __s64 error)
 {
-	*sampler = (struct glassram_sampler){
-		.share = share,
-		.density = share < DENSITY_MIN ? DENSITY_MIN : share,
-		.random = seed ? seed : 1, /* 0 would stay 0 for ever */
-	};
+	__s64 density = sampler->density;
+
+	if (error < -(__s64)ONE)
+		error = -(__s64)ONE;
+	/* Upwards at half the pace: overspending is felt, saving is not. */
+	if (error > ONE / 2)
+		error = ONE / 2;
+	density += (density * error / ONE) >> GAIN_SHIFT;
+	if (error > 0)
+		density++; /* a small one would never move */
+	if (density > ONE)
+		density = ONE;
+	if (density < DENSITY_MIN)
+		density = DENSITY_MIN;
+	sampler->density = density;
 }
 
-void glassram_sampler_begin(struct glassram_sampler *sampler, __u32 closed)
+void glassram_sampler_open(struct glassram_sampler *sampler, __u32 epoch, __u64 earned_ns,
+			   __u32 fault_ns, __u32 call_ns)
 {
-	sampler->epoch = closed;
-	sampler->tick = (struct glassram_sampler_tick){ 0 };
+	__s64 error = ONE, other;
+
+	if (!sampler->density) {
+		sampler->density = sampler->share ? sampler->share : DENSITY_FIRST;
+		sampler->random = 1;
+	} else {
+		if (earned_ns != ~0ULL) {
+			other = limit_error(&sampler->time, earned_ns,
+					    sampler->hits * fault_ns +
+					    sampler->calls * call_ns);
+			if (other < error)
+				error = other;
+		}
+		if (sampler->share) {
+			other = limit_error(&sampler->faults,
+					    sampler->writes * sampler->share / ONE,
+					    sampler->hits * FINE);
+			if (other < error)
+				error = other;
+		}
+		move_density(sampler, error);
+	}
+	sampler->epoch = epoch;
+	sampler->fault_ns = fault_ns;
+	sampler->call_ns = call_ns;
+	sampler->hits = 0;
+	sampler->writes = 0;
+	sampler->pages = 0;
+	sampler->calls = 0;
 }
 
 /**
  * struct run - what a run of slots looks like at a tick
  * @pages: slots with a page
- * @unarmed: bits of those that are not armed
- * @nr_unarmed: their number
  * @trusted: armed ones, since the last hit of any slot of the run
+ * @pending: unarmed ones that were armed before
+ * @nr_unarmed: unarmed ones
+ * @unarmed: bits of them
  */
 struct run {
 	__u32 pages;
-	__u64 unarmed;
-	__u32 nr_unarmed;
 	__u32 trusted;
+	__u32 pending;
+	__u32 nr_unarmed;
+	__u64 unarmed;
 };
 
 static struct run look_at_run(struct glassram_sampler *sampler, __u32 chance,
 			      const __u32 *stamp, const __u32 *armed)
 {
+	__u32 closed = sampler->epoch - 1, last_hit = 0, nr_armed = 0, i;
 	struct run run = { 0 };
-	__u32 last_hit = 0, i;
 
 	for (i = 0; i < RUN; i++) {
-		if (!stamp[i])
+		if (stamp[i] == GLASSRAM_STAMP_NO_PAGE)
 			continue;
 		run.pages++;
-		if (is_armed(stamp[i], armed[i]))
+		if (armed[i] > stamp[i]) {
+			nr_armed++;
 			continue;
+		}
 		run.unarmed |= 1ULL << i;
 		run.nr_unarmed++;
 		/* Never armed: that was the first touch, which says nothing. */
 		if (!armed[i])
 			continue;
-		if (!last_hit || is_before(last_hit, stamp[i]))
+		run.pending++;
+		if (last_hit < stamp[i])
 			last_hit = stamp[i];
-		if (stamp[i] != sampler->epoch)
+		if (stamp[i] != closed)
 			continue;
-		sampler->tick.hits++;
+		sampler->hits++;
 		/* A fresh draw stands for all those that could have been drawn. */
-		sampler->tick.writes += armed[i] == sampler->epoch && chance ?
-					(__u64)MEAN_ONE * ONE / chance : MEAN_ONE;
+		sampler->writes += armed[i] == closed ? (__u64)FINE * ONE / (chance + 1) : FINE;
 	}
+	if (!nr_armed)
+		return run;
 	for (i = 0; i < RUN; i++)
-		if (stamp[i] && is_armed(stamp[i], armed[i]) &&
-		    (!last_hit || is_before(last_hit, armed[i])))
-			run.trusted++;
+		run.trusted += armed[i] > stamp[i] && armed[i] > last_hit && stamp[i];
 	return run;
 }
 
@@ -121,6 +183,38 @@ static __u32 chance_of(const struct glassram_sampler *sampler, const struct run 
 	return chance > ONE ? ONE : chance;
 }
 
+/* Each with the same chance, evenly spread. */
+static __u64 draw(struct glassram_sampler *sampler, __u64 candidates, __u32 chance)
+{
+	__u32 level = next_random(sampler) % ONE;
+	__u64 left, drawn = 0;
+
+	for (left = candidates; left; left &= left - 1) {
+		level += chance;
+		if (level >= ONE) {
+			level -= ONE;
+			drawn |= left & -left;
+		}
+	}
+	return drawn;
+}
+
+/* Join neighbours between which no slot would have to stay unarmed. */
+static __u64 join(__u64 drawn, __u64 stay)
+{
+	__u64 joined = drawn, left = drawn;
+
+	while (left & (left - 1)) {
+		__u64 first = left & -left, next;
+
+		left &= left - 1;
+		next = left & -left;
+		if (!(stay & (next - first)))
+			joined |= next - first;
+	}
+	return joined;
+}
+
 static __u32 count_bits(__u64 word)
 {
 	__u32 nr = 0;
@@ -130,86 +224,29 @@ static __u32 count_bits(__u64 word)
 	return nr;
 }
 
-__u32 glassram_sampler_decide(struct glassram_sampler *sampler,
-			      struct glassram_sampler_block *block, const __u32 *stamp,
-			      const __u32 *armed, __u64 plan[RUNS])
+void glassram_sampler_choose(struct glassram_sampler *sampler,
+			     const struct glassram_sampler_block *block, __u64 chosen[RUNS],
+			     struct glassram_sampler_found *found)
 {
-	__u32 nr = 0, before = 0, r, i;
+	__u64 before = 0;
+	__u32 r;
 
-	block->unarmed = 0;
-	for (r = 0; r < RUNS; r++, stamp += RUN, armed += RUN) {
-		struct run run = look_at_run(sampler, block->chance[r], stamp, armed);
+	for (r = 0; r < RUNS; r++) {
+		__u16 *memory = &block->memory->chance[r];
+		struct run run = look_at_run(sampler, *memory, block->stamp + r * RUN,
+					     block->armed + r * RUN);
 		__u32 chance = chance_of(sampler, &run);
-		__u32 level = next_random(sampler) % ONE;
-		__u64 word = 0;
-		__u32 bits;
+		__u64 drawn = chance ? draw(sampler, run.unarmed, chance) : 0;
+		__u32 nr = count_bits(drawn);
 
-		for (i = 0; chance && i < RUN; i++) {
-			if (!(run.unarmed >> i & 1))
-				continue;
-			level += chance;
-			if (level >= ONE) {
-				level -= ONE;
-				word |= 1ULL << i;
-			}
-		}
-		plan[r] = word;
-		block->chance[r] = chance;
-		bits = count_bits(word);
-		block->unarmed += run.nr_unarmed - bits;
-		nr += bits;
-		/* One call for each stretch, also over the edge of a run. */
-		sampler->tick.calls += count_bits(word & ~(word << 1 | before));
-		before = word >> (RUN - 1);
+		*memory = chance ? chance - 1 : 0;
+		chosen[r] = join(drawn, run.unarmed & ~drawn);
+		sampler->pages += nr;
+		/* A stretch may go over the edge of a run. */
+		sampler->calls += count_bits(chosen[r] & ~(chosen[r] << 1 | before));
+		before = chosen[r] >> (RUN - 1);
+		found->pages += run.pages;
+		found->pending += run.pending;
+		found->unarmed += run.nr_unarmed - nr;
 	}
-	sampler->tick.pages += nr;
-	sampler->tick.unarmed += block->unarmed;
-	return nr;
-}
-
-static __u64 follow(__u64 mean, __u64 value)
-{
-	return mean - (mean >> MEAN_SHIFT) + (value >> MEAN_SHIFT);
-}
-
-void glassram_sampler_end(struct glassram_sampler *sampler)
-{
-	struct glassram_sampler_tick *tick = &sampler->tick;
-	const struct glassram_sampler_costs *costs = &sampler->costs;
-	__u64 limit, density = sampler->density;
-	__s64 error = ONE, share;
-
-	tick->ns = tick->hits * costs->fault + tick->pages * costs->page +
-		   tick->calls * ((__u64)costs->call + costs->flush);
-	sampler->mean_hits = follow(sampler->mean_hits, tick->hits * MEAN_ONE);
-	sampler->mean_writes = follow(sampler->mean_writes, tick->writes);
-	sampler->mean_ns = follow(sampler->mean_ns, tick->ns * MEAN_ONE);
-	tick->writes /= MEAN_ONE;
-
-	/* By how much of the limit that is nearest is it missed? */
-	limit = sampler->mean_writes * sampler->share / ONE;
-	if (sampler->share < ONE) {
-		share = limit ? (__s64)ONE - (__s64)(sampler->mean_hits * ONE / limit) : 0;
-		if (share < error)
-			error = share;
-	}
-	limit = sampler->budget_ns * MEAN_ONE;
-	if (limit) {
-		share = (__s64)ONE - (__s64)(sampler->mean_ns * ONE / limit);
-		if (share < error)
-			error = share;
-	}
-	if (error < -(__s64)ONE)
-		error = -(__s64)ONE;
-	/* Upwards at half the pace: an overspent budget is felt, an unspent one is not. */
-	if (error > ONE / 2)
-		error = ONE / 2;
-	density += (__s64)density * error / ONE >> GAIN_SHIFT;
-	if (error > 0 && density == sampler->density)
-		density++;
-	if (density > ONE)
-		density = ONE;
-	if (density < DENSITY_MIN)
-		density = DENSITY_MIN;
-	sampler->density = density;
 }
