@@ -20,6 +20,12 @@
 #define CREDIT_SHIFT 5
 /* With fewer than one in 1,000 nothing is learnt within a second. */
 #define DENSITY_MIN (ONE / 1024)
+/*
+ * While little is written nearly all of it hits slots that were armed because
+ * they are quiet. That is a large share of nothing: no reason to give up the
+ * density that the next burst will need.
+ */
+#define FLOOR_SHARE 8
 /* Where nothing says otherwise: what one can pay who spends 10 % on faults. */
 #define DENSITY_FIRST (ONE / 10)
 /* The density moves by an eighth of its error in a tick: slower than the means. */
@@ -28,7 +34,9 @@
  * Unarmed slots are drawn with a chance of density >> this even where enough are
  * armed: else one that is unlike its run would never be found.
  */
+#ifndef EXPLORE_SHIFT
 #define EXPLORE_SHIFT 5
+#endif
 
 /* Marsaglia's xorshift: even enough to spread samples. */
 static __u32 next_random(struct glassram_sampler *sampler)
@@ -68,7 +76,7 @@ static __s64 limit_error(struct glassram_sampler_limit *limit, __u64 earned, __u
 
 static void move_density(struct glassram_sampler *sampler, __s64 error)
 {
-	__s64 density = sampler->density;
+	__s64 density = sampler->density, least = sampler->share / FLOOR_SHARE;
 
 	if (error < -(__s64)ONE)
 		error = -(__s64)ONE;
@@ -82,6 +90,8 @@ static void move_density(struct glassram_sampler *sampler, __s64 error)
 		density = ONE;
 	if (density < DENSITY_MIN)
 		density = DENSITY_MIN;
+	if (density < least)
+		density = least;
 	sampler->density = density;
 }
 
@@ -124,8 +134,10 @@ void glassram_sampler_open(struct glassram_sampler *sampler, __u32 epoch, __u64 
  * @pages: slots with a page
  * @trusted: armed ones, since the last hit of any slot of the run
  * @pending: unarmed ones that were armed before
- * @nr_unarmed: unarmed ones
+ * @nr_unarmed: unarmed ones to draw from
  * @unarmed: bits of them
+ * @unwritten: bits of unarmed ones that were never written: their faults are
+ *	one for each at most, and all that stay quiet are known for nothing
  */
 struct run {
 	__u32 pages;
@@ -133,40 +145,52 @@ struct run {
 	__u32 pending;
 	__u32 nr_unarmed;
 	__u64 unarmed;
+	__u64 unwritten;
 };
 
+/* The columns change meanwhile: each word is read once. */
+static __u32 read_once(const __u32 *word)
+{
+	return *(const volatile __u32 *)word;
+}
+
 static struct run look_at_run(struct glassram_sampler *sampler, __u32 chance,
-			      const __u32 *stamp, const __u32 *armed)
+			      const __u32 *stamps, const __u32 *armings)
 {
 	__u32 closed = sampler->epoch - 1, last_hit = 0, nr_armed = 0, i;
+	__u32 quiet_since[RUN];
 	struct run run = { 0 };
 
 	for (i = 0; i < RUN; i++) {
-		if (stamp[i] == GLASSRAM_STAMP_NO_PAGE)
+		__u32 stamp = read_once(&stamps[i]), armed = read_once(&armings[i]);
+
+		if (stamp == GLASSRAM_STAMP_NO_PAGE)
 			continue;
 		run.pages++;
-		if (armed[i] > stamp[i]) {
-			nr_armed++;
+		if (armed > stamp) {
+			quiet_since[nr_armed++] = armed;
+			continue;
+		}
+		/* Never armed: if it was written, that was its first touch. */
+		if (!armed && stamp == GLASSRAM_STAMP_UNWRITTEN) {
+			run.unwritten |= 1ULL << i;
 			continue;
 		}
 		run.unarmed |= 1ULL << i;
 		run.nr_unarmed++;
-		/* Never armed: that was the first touch, which says nothing. */
-		if (!armed[i])
+		if (!armed)
 			continue;
 		run.pending++;
-		if (last_hit < stamp[i])
-			last_hit = stamp[i];
-		if (stamp[i] != closed)
+		if (last_hit < stamp)
+			last_hit = stamp;
+		if (stamp != closed)
 			continue;
 		sampler->hits++;
 		/* A fresh draw stands for all those that could have been drawn. */
-		sampler->writes += armed[i] == closed ? (__u64)FINE * ONE / (chance + 1) : FINE;
+		sampler->writes += armed == closed ? (__u64)FINE * ONE / (chance + 1) : FINE;
 	}
-	if (!nr_armed)
-		return run;
-	for (i = 0; i < RUN; i++)
-		run.trusted += armed[i] > stamp[i] && armed[i] > last_hit && stamp[i];
+	for (i = 0; i < nr_armed; i++)
+		run.trusted += quiet_since[i] > last_hit;
 	return run;
 }
 
@@ -237,16 +261,17 @@ void glassram_sampler_choose(struct glassram_sampler *sampler,
 					     block->armed + r * RUN);
 		__u32 chance = chance_of(sampler, &run);
 		__u64 drawn = chance ? draw(sampler, run.unarmed, chance) : 0;
-		__u32 nr = count_bits(drawn);
+		__u64 stay = run.unarmed & ~drawn;
 
 		*memory = chance ? chance - 1 : 0;
-		chosen[r] = join(drawn, run.unarmed & ~drawn);
-		sampler->pages += nr;
+		drawn |= run.unwritten;
+		chosen[r] = join(drawn, stay);
+		sampler->pages += count_bits(drawn);
 		/* A stretch may go over the edge of a run. */
 		sampler->calls += count_bits(chosen[r] & ~(chosen[r] << 1 | before));
 		before = chosen[r] >> (RUN - 1);
 		found->pages += run.pages;
 		found->pending += run.pending;
-		found->unarmed += run.nr_unarmed - nr;
+		found->unarmed += count_bits(stay);
 	}
 }
