@@ -94,7 +94,7 @@ lint:					## checkpatch, sparse, both compilers, shellcheck
 
 # Packages of a native build on Debian 13 or Ubuntu; the lab has a list of its own.
 DEPS	:= build-essential clang llvm dwarves pkg-config libbpf-dev libelf-dev zlib1g-dev \
-	libdrm-dev libgbm-dev libegl-dev libgles-dev libfreetype-dev libpng-dev libjansson-dev \
+	liblzma-dev libdrm-dev libgbm-dev libegl-dev libgles-dev libfreetype-dev libpng-dev libjansson-dev \
 	libncurses-dev fonts-dejavu-core
 
 SUDO	= $(if $(filter 0,$(shell id -u)),,sudo )

@@ -34,9 +34,7 @@
  * Unarmed slots are drawn with a chance of density >> this even where enough are
  * armed: else one that is unlike its run would never be found.
  */
-#ifndef EXPLORE_SHIFT
-#define EXPLORE_SHIFT 5
-#endif
+#define EXPLORE_SHIFT 3
 
 /* Marsaglia's xorshift: even enough to spread samples. */
 static __u32 next_random(struct glassram_sampler *sampler)

@@ -22,6 +22,10 @@
  * @mask: names of the events wanted, or NULL
  * @rate_hz: arming ticks a second, 0 for the default
  * @pid: the target, for commands that have one
+ * @budget: share of the writes that may cost a fault
+ * @oracle: show what the best allocation could do, too
+ * @method: enum glassram_method
+ * @files: the file arguments, @nr_files of them, for commands that have some
  */
 struct glassctl_options {
 	bool json;
@@ -31,6 +35,11 @@ struct glassctl_options {
 	const char *mask;
 	unsigned int rate_hz;
 	pid_t pid;
+	double budget;
+	bool oracle;
+	int method;
+	char **files;
+	size_t nr_files;
 };
 
 /* The commands; each returns an exit status and has printed its own errors. */
@@ -41,5 +50,9 @@ int glassctl_threads(const struct glassctl_options *options);
 int glassctl_stats(const struct glassctl_options *options);
 int glassctl_targets(const struct glassctl_options *options);
 int glassctl_events(const struct glassctl_options *options);
+int glassctl_sample_bench(const struct glassctl_options *options);
+
+/* sample_bench.c: a method of estimation by its name. Return: whether there is one. */
+bool glassctl_method(const char *name, int *ret_method);
 
 #endif

@@ -22,19 +22,22 @@
 
 #define SECONDS_DEFAULT 2.0
 #define SECONDS_MAX 86400.0
+#define BUDGET_DEFAULT 0.1
 
 static const struct command {
 	const char *name;
 	bool needs_pid;
+	bool takes_files;
 	int (*run)(const struct glassctl_options *options);
 } commands[] = {
-	{ "doctor", false, glassctl_doctor },
-	{ "list", false, glassctl_list },
-	{ "regions", true, glassctl_regions },
-	{ "threads", true, glassctl_threads },
-	{ "stats", true, glassctl_stats },
-	{ "targets", true, glassctl_targets },
-	{ "events", true, glassctl_events },
+	{ "doctor", false, false, glassctl_doctor },
+	{ "list", false, false, glassctl_list },
+	{ "regions", true, false, glassctl_regions },
+	{ "threads", true, false, glassctl_threads },
+	{ "stats", true, false, glassctl_stats },
+	{ "targets", true, false, glassctl_targets },
+	{ "events", true, false, glassctl_events },
+	{ "sample-bench", false, true, glassctl_sample_bench },
 };
 
 static const struct option long_options[] = {
@@ -43,6 +46,9 @@ static const struct option long_options[] = {
 	{ "rate", required_argument, NULL, 'r' },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "mask", required_argument, NULL, 'm' },
+	{ "budget", required_argument, NULL, 'b' },
+	{ "oracle", no_argument, NULL, 'o' },
+	{ "method", required_argument, NULL, 'M' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -50,7 +56,7 @@ static const struct option long_options[] = {
 
 static void print_help(void)
 {
-	puts("usage: glassctl [OPTION]... COMMAND [PID]\n"
+	puts("usage: glassctl [OPTION]... COMMAND [PID | TRACE...]\n"
 	     "\n"
 	     "  doctor        what this machine has and lacks, and what mends it\n"
 	     "  list          processes that can be watched, largest first\n"
@@ -59,6 +65,9 @@ static void print_help(void)
 	     "  stats PID     totals of watching it\n"
 	     "  targets PID   the address spaces of its session: more than one with --follow\n"
 	     "  events PID    what happens to it, line by line, until it ends\n"
+	     "  sample-bench TRACE...\n"
+	     "                what sampling would have cost in recorded traces, and how true\n"
+	     "                the map would have been\n"
 	     "\n"
 	     "  -j, --json        print one JSON document; events: one for each line\n"
 	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events: until the target\n"
@@ -70,6 +79,10 @@ static void print_help(void)
 	     "                    owner (these without --mask), map unmap remove remap (these\n"
 	     "                    cost the target something at each such call), all; hit (each\n"
 	     "                    counted fault)\n"
+	     "  -b, --budget N    sample-bench: share of the writes that may cost a fault,\n"
+	     "                    0.001 to 1 (0.1)\n"
+	     "  -o, --oracle      sample-bench: show what one could do who knows the truth\n"
+	     "  -M, --method NAME sample-bench: neighbours (the default), direct or l1\n"
 	     "  -h, --help        this text\n"
 	     "  -V, --version     version and compiled-in features\n"
 	     "\n"
@@ -132,12 +145,28 @@ static bool parse_number(const char *text, long min, long max, long *ret_value)
 	return true;
 }
 
+static bool parse_budget(const char *text, double *ret_budget)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value >= 0.001 && value <= 1))
+		return false;
+	*ret_budget = value;
+	return true;
+}
+
 static int run(const struct command *command, struct glassctl_options *options,
 	       int argc, char **argv)
 {
 	int wanted = command->needs_pid ? 1 : 0;
 	long pid;
 
+	if (command->takes_files) {
+		options->files = argv;
+		options->nr_files = argc;
+		return command->run(options);
+	}
 	if (argc > wanted)
 		return usage("too many arguments, from", argv[wanted]);
 	if (command->needs_pid) {
@@ -155,12 +184,15 @@ static int run(const struct command *command, struct glassctl_options *options,
 
 int main(int argc, char **argv)
 {
-	struct glassctl_options options = { .seconds = SECONDS_DEFAULT };
+	struct glassctl_options options = {
+		.seconds = SECONDS_DEFAULT,
+		.budget = BUDGET_DEFAULT,
+	};
 	bool version = false;
 	long rate;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:r:fm:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:r:fm:b:oM:hV", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options.json = true;
@@ -181,6 +213,17 @@ int main(int argc, char **argv)
 		case 'm':
 			options.mask = optarg;
 			break;
+		case 'b':
+			if (!parse_budget(optarg, &options.budget))
+				return usage("--budget takes 0.001 to 1, not", optarg);
+			break;
+		case 'o':
+			options.oracle = true;
+			break;
+		case 'M':
+			if (!glassctl_method(optarg, &options.method))
+				return usage("--method takes neighbours, direct or l1, not", optarg);
+			break;
 		case 'h':
 			print_help();
 			return GLASSCTL_DONE;
@@ -197,7 +240,7 @@ int main(int argc, char **argv)
 		return GLASSCTL_DONE;
 	}
 	if (optind == argc) {
-		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets or events; see `glassctl --help`\n",
+		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events or sample-bench; see `glassctl --help`\n",
 		      stderr);
 		return GLASSCTL_USAGE;
 	}

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# libglassram.mk: the shared and the static library, from one set of objects.
+# libglassram.mk: the shared and the static library, from one set of objects: those of this
+# folder, and of user/analysis (ANALYSIS_SOURCES, ANALYSIS_LIBS of its fragments).
 # The static one is position independent too, so it may go into other libraries.
 
 LIBGLASSRAM_SONAME	:= libglassram.so.$(firstword $(subst ., ,$(VERSION)))
-LIBGLASSRAM_LIBS	:= -lbpf -lpthread
-LIBGLASSRAM_SOURCES	:= $(sort $(wildcard user/libglassram/*.c))
+LIBGLASSRAM_LIBS	:= -lbpf -lpthread $(ANALYSIS_LIBS)
+LIBGLASSRAM_SOURCES	:= $(sort $(wildcard user/libglassram/*.c) $(ANALYSIS_SOURCES))
 LIBGLASSRAM_OBJECTS	:= $(LIBGLASSRAM_SOURCES:%.c=$(BUILD)/obj/%.o)
 
 USER_TARGETS += $(BUILD)/libglassram.a $(BUILD)/libglassram.so
 
-$(BUILD)/obj/user/libglassram/%.o: user/libglassram/%.c
+$(LIBGLASSRAM_OBJECTS): $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIC -DGLASSRAM_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
 
