@@ -53,6 +53,8 @@ enum glassram_method {
  * @coverage: share of the (page, epoch) pairs of the window that are known
  * @accuracy: what the estimator thinks of itself, pages, 16-slot and 64-slot cells:
  *	1 - sum of the expected errors / sum of the estimates
+ * @together: how much the errors of neighbours go together, in cells of 16 and of 64
+ *	slots: 0 not at all, 1 wholly
  * @iterations: of L1; else 0
  * @sparsity: share of the coefficients of L1 that are not 0; else 0
  */
@@ -60,6 +62,7 @@ struct glassram_estimate_figures {
 	uint64_t pages;
 	double coverage;
 	double accuracy[3];
+	float together[2];
 	uint32_t iterations;
 	double sparsity;
 };
@@ -109,6 +112,7 @@ enum glassram_error glassram_estimator_run(struct glassram_estimator *estimator,
 
 /**
  * glassram_estimate_cells() - from slots to the cells of a map
+ * @figures: as the estimate came with; only together is looked at
  * @estimates: of the slots, in order; @slots of them
  * @errors: their expected errors, or NULL
  * @slots: their number
@@ -118,11 +122,13 @@ enum glassram_error glassram_estimator_run(struct glassram_estimator *estimator,
  *	are 0; or NULL
  * Return: number of cells.
  */
-size_t glassram_estimate_cells(const float *estimates, const float *errors, size_t slots,
+size_t glassram_estimate_cells(const struct glassram_estimate_figures *figures,
+			       const float *estimates, const float *errors, size_t slots,
 			       size_t per_cell, float *ret_cells, float *ret_confidence);
 
 /**
  * glassram_estimate_order() - the largest map that the evidence can fill
+ * @figures: as the estimate came with; only together is looked at
  * @estimates: of the slots
  * @errors: their expected errors
  * @slots: their number
@@ -133,7 +139,8 @@ size_t glassram_estimate_cells(const float *estimates, const float *errors, size
  *	order has more. Or NULL
  * Return: the order: 4^order cells hold the slots.
  */
-unsigned int glassram_estimate_order(const float *estimates, const float *errors, size_t slots,
+unsigned int glassram_estimate_order(const struct glassram_estimate_figures *figures,
+				     const float *estimates, const float *errors, size_t slots,
 				     unsigned int min, unsigned int max, double floor,
 				     double *ret_accuracy);
 

@@ -4,8 +4,9 @@
  *
  * The errors of neighbours go together, more or less: the expected error of a
  * cell lies between that of independent slots (the root of the sum of squares)
- * and that of slots that err as one (the sum).
- * Weak: how much they go together is a constant, fitted to traces.
+ * and that of slots that err as one (the sum). How much they go together was
+ * measured on the known epochs (estimate_trial.c).
+ * Weak: for cells of more than 64 slots that is an assumption.
  */
 #include <errno.h>
 #include <math.h>
@@ -15,15 +16,19 @@
 #include "../libglassram/internal.h"
 #include "estimator.h"
 
-/* Mean of the absolute value, by the deviation, of what is normally distributed. */
-#define MEAN_ABSOLUTE 0.798f
-/* By how much the model is too sure of itself. */
-#define MODESTY 1.0f
-/* How much the errors of the slots of a cell go together: 0 not at all, 1 wholly. */
-#define TOGETHER 0.1f
+/* How much the errors of the slots of such a cell go together. */
+static float together(const struct glassram_estimate_figures *figures, size_t per_cell)
+{
+	if (per_cell <= 16)
+		return figures->together[0];
+	if (per_cell <= 64)
+		return figures->together[1];
+	/* Beyond that nobody has looked: as if no more than 64 did. */
+	return figures->together[1] * 64 / per_cell;
+}
 
 /* Mean of @nr slots, and its expected error. */
-SIMD static void cell(const float *estimates, const float *errors, size_t nr, float *ret_mean,
+SIMD static void cell(float together, const float *estimates, const float *errors, size_t nr, float *ret_mean,
 		      float *ret_error)
 {
 	float sum = 0, squares = 0, straight = 0;
@@ -35,19 +40,21 @@ SIMD static void cell(const float *estimates, const float *errors, size_t nr, fl
 		squares += errors[i] * errors[i];
 	}
 	*ret_mean = sum / nr;
-	*ret_error = sqrtf((1 - TOGETHER) * squares + TOGETHER * straight * straight) / nr;
+	*ret_error = sqrtf((1 - together) * squares + together * straight * straight) / nr;
 }
 
-size_t glassram_estimate_cells(const float *estimates, const float *errors, size_t slots,
+size_t glassram_estimate_cells(const struct glassram_estimate_figures *figures,
+			       const float *estimates, const float *errors, size_t slots,
 			       size_t per_cell, float *ret_cells, float *ret_confidence)
 {
+	float share = together(figures, per_cell);
 	size_t nr = 0;
 
 	for (size_t s = 0; s < slots; s += per_cell, nr++) {
 		size_t length = slots - s < per_cell ? slots - s : per_cell;
 		float mean, error;
 
-		cell(estimates + s, errors ? errors + s : NULL, length, &mean, &error);
+		cell(share, estimates + s, errors ? errors + s : NULL, length, &mean, &error);
 		ret_cells[nr] = mean;
 		if (ret_confidence)
 			ret_confidence[nr] = mean <= 0 ? error <= 0 : fmaxf(0, 1 - error / mean);
@@ -56,23 +63,25 @@ size_t glassram_estimate_cells(const float *estimates, const float *errors, size
 }
 
 /* Self-reported accuracy of cells of this many slots. */
-static double accuracy_of(const float *estimates, const float *errors, size_t slots,
+static double accuracy_of(const struct glassram_estimate_figures *figures, const float *estimates, const float *errors, size_t slots,
 			  size_t per_cell)
 {
+	float share = together(figures, per_cell);
 	double sum = 0, wrong = 0;
 
 	for (size_t s = 0; s < slots; s += per_cell) {
 		size_t length = slots - s < per_cell ? slots - s : per_cell;
 		float mean, error;
 
-		cell(estimates + s, errors + s, length, &mean, &error);
+		cell(share, estimates + s, errors + s, length, &mean, &error);
 		sum += mean * length;
 		wrong += error * length;
 	}
 	return sum > 0 ? fmax(0, 1 - wrong / sum) : 1;
 }
 
-unsigned int glassram_estimate_order(const float *estimates, const float *errors, size_t slots,
+unsigned int glassram_estimate_order(const struct glassram_estimate_figures *figures,
+				     const float *estimates, const float *errors, size_t slots,
 				     unsigned int min, unsigned int max, double floor,
 				     double *ret_accuracy)
 {
@@ -83,9 +92,9 @@ unsigned int glassram_estimate_order(const float *estimates, const float *errors
 		max = GLASSRAM_ORDER_MAX;
 	if (max < order)
 		max = order;
-	best = accuracy_of(estimates, errors, slots, (slots >> 2 * order) + 1);
+	best = accuracy_of(figures, estimates, errors, slots, (slots >> 2 * order) + 1);
 	for (unsigned int o = order + 1; o <= max; o++) {
-		accuracy = accuracy_of(estimates, errors, slots, (slots >> 2 * o) + 1);
+		accuracy = accuracy_of(figures, estimates, errors, slots, (slots >> 2 * o) + 1);
 		if (accuracy < floor)
 			break;
 		order = o;
@@ -122,10 +131,9 @@ enum glassram_error glassram_estimator_run(struct glassram_estimator *estimator,
 		error = gr_estimate_l1(estimator, estimates, errors, &figures);
 		break;
 	default:
-		error = gr_estimate_neighbours(estimator, estimates, errors);
+		error = gr_estimate_neighbours(estimator, estimates, errors, &figures);
 	}
 	for (size_t s = 0; !error && s < estimator->slots; s++) {
-		errors[s] = MODESTY * MEAN_ABSOLUTE * sqrtf(errors[s]) / GLASSRAM_WINDOW;
 		if (estimator->stamp[s] == GLASSRAM_STAMP_NO_PAGE)
 			continue;
 		figures.pages++;
@@ -134,9 +142,9 @@ enum glassram_error glassram_estimator_run(struct glassram_estimator *estimator,
 	if (!error && ret_figures) {
 		figures.coverage = figures.pages ?
 				   (double)known / (figures.pages * GLASSRAM_WINDOW) : 1;
-		figures.accuracy[0] = accuracy_of(estimates, errors, estimator->slots, 1);
-		figures.accuracy[1] = accuracy_of(estimates, errors, estimator->slots, 16);
-		figures.accuracy[2] = accuracy_of(estimates, errors, estimator->slots, 64);
+		figures.accuracy[0] = accuracy_of(&figures, estimates, errors, estimator->slots, 1);
+		figures.accuracy[1] = accuracy_of(&figures, estimates, errors, estimator->slots, 16);
+		figures.accuracy[2] = accuracy_of(&figures, estimates, errors, estimator->slots, 64);
 		*ret_figures = figures;
 	}
 	free(room);

@@ -10,6 +10,7 @@
  * Weak: knows nothing of time: a burst is spread over the whole window.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "../libglassram/internal.h"
@@ -45,7 +46,7 @@ static float shrink(struct tally tally, float prior)
 }
 
 POPCNT static void all_slots(const struct glassram_estimator *estimator, float *estimates,
-			     float *variances)
+			     float *errors)
 {
 	struct tally all = tally(estimator, 0, estimator->slots);
 	float rate = all.known > 0 ? all.hits / all.known : 0, rate64 = rate, rate16 = rate;
@@ -61,13 +62,14 @@ POPCNT static void all_slots(const struct glassram_estimator *estimator, float *
 			rate16 = shrink(tally(estimator, s, 16), rate64);
 		own = shrink((struct tally){ hits, nr }, rate16);
 		estimates[s] = (hits + unknown * own) / GLASSRAM_WINDOW;
-		variances[s] = unknown * own * (1 - own) * (1 + unknown / (nr + PRIOR));
+		errors[s] = MEAN_ABSOLUTE / GLASSRAM_WINDOW *
+			    sqrtf(unknown * own * (1 - own) * (1 + unknown / (nr + PRIOR)));
 	}
 }
 
 enum glassram_error gr_estimate_direct(const struct glassram_estimator *estimator,
-				       float *estimates, float *variances)
+				       float *estimates, float *errors)
 {
-	all_slots(estimator, estimates, variances);
+	all_slots(estimator, estimates, errors);
 	return GLASSRAM_OK;
 }

@@ -95,11 +95,11 @@ SIMD static unsigned int solve(float *rates, const float *weights, size_t *nonze
 }
 
 enum glassram_error gr_estimate_l1(const struct glassram_estimator *estimator, float *estimates,
-				   float *variances, struct glassram_estimate_figures *figures)
+				   float *errors, struct glassram_estimate_figures *figures)
 {
 	size_t nonzero = 0, coefficients = 0;
 
-	gr_estimate_direct(estimator, estimates, variances);
+	gr_estimate_direct(estimator, estimates, errors);
 	for (size_t first = 0; first < estimator->slots; first += CHUNK) {
 		float rates[CHUNK] = { 0 }, weights[CHUNK] = { 0 };
 		size_t nr = estimator->slots - first < CHUNK ? estimator->slots - first : CHUNK;

@@ -38,6 +38,8 @@
 #define STRANGE_MIN 0.1f
 /* Weight of the slot's own rate: that of a near slot that differs by half. */
 #define OWN_WEIGHT 0.001f
+/* Nothing is certain: this much variance remains. */
+#define DEVIATION_MIN 0.002f
 /* Steps of the table of weights. */
 #define STEPS 256
 
@@ -92,86 +94,135 @@ static void init_weights(struct weights *weights, const struct glassram_estimato
 		weights->of_distance[d] = 1.0f / d;
 }
 
+/* What the neighbours say of the epochs of a slot: sums of weights. */
 struct votes {
 	float all[64];
 	float written[64];
 };
 
+static inline float weight_of(const struct weights *weights, float differ, float alike)
+{
+	float difference = (differ + PRIOR * weights->strange) / (differ + alike + PRIOR);
+
+	return weights->of_difference[(int)(difference * STEPS)];
+}
+
+static inline void vote(struct votes *votes, int epoch, uint64_t written, float weight)
+{
+	votes->all[epoch] += weight;
+	if (written >> epoch & 1)
+		votes->written[epoch] += weight;
+}
+
+/*
+ * One neighbour votes on the epochs that are unknown, and on those that are to be
+ * tested: there its likeness must not come from the very epoch.
+ */
 static inline void ask(const struct glassram_estimator *estimator, const struct weights *weights,
-		       size_t s, size_t other, size_t distance, uint64_t unknown,
+		       size_t s, size_t other, size_t distance, uint64_t unknown, uint64_t test,
 		       struct votes *votes)
 {
 	uint64_t told = estimator->trusted[other] & unknown;
+	uint64_t tested = estimator->trusted[other] & test;
 	size_t apart = other > s ? other - s : s - other;
+	float near = weights->of_distance[distance], weight;
 	struct common common;
-	float weight;
 
-	if (!told)
+	if (!(told | tested))
 		return;
-	common = compare(estimator, s, other);
-	weight = (common.differ + PRIOR * weights->strange) /
-		 (common.differ + common.alike + PRIOR);
-	weight = weights->of_difference[(int)(weight * STEPS)] * weights->of_distance[distance];
 	if (apart > FAR)
-		weight *= FAR_WEIGHT;
-	for (; told; told &= told - 1) {
-		int epoch = __builtin_ctzll(told);
+		near *= FAR_WEIGHT;
+	common = compare(estimator, s, other);
+	weight = near * weight_of(weights, common.differ, common.alike);
+	for (; told; told &= told - 1)
+		vote(votes, __builtin_ctzll(told), estimator->written[other], weight);
+	for (; tested; tested &= tested - 1) {
+		int epoch = __builtin_ctzll(tested);
+		bool one = estimator->written[s] >> epoch & 1;
+		bool two = estimator->written[other] >> epoch & 1;
 
-		votes->all[epoch] += weight;
-		if (estimator->written[other] >> epoch & 1)
-			votes->written[epoch] += weight;
+		if (one != two)
+			weight = weight_of(weights, common.differ - 1, common.alike);
+		else
+			weight = weight_of(weights, common.differ, common.alike - QUIET_WORTH -
+								   (one ? 1 : 0));
+		vote(votes, epoch, estimator->written[other], near * weight);
 	}
+}
+
+static inline float share_of(const struct votes *votes, int epoch, float own)
+{
+	return (votes->written[epoch] + OWN_WEIGHT * own) / (votes->all[epoch] + OWN_WEIGHT);
+}
+
+/* The deviation of an epoch that is written with chance @p. */
+static inline float deviation(float p)
+{
+	return sqrtf(p * (1 - p) + DEVIATION_MIN);
 }
 
 POPCNT static void all_slots(const struct glassram_estimator *estimator,
 			     const struct weights *weights, const uint32_t *pages, size_t nr,
-			     float *estimates, float *variances)
+			     float *estimates, struct gr_trial *trial)
 {
 	for (size_t i = 0; i < nr; i++) {
 		size_t s = pages[i];
 		uint64_t unknown = ~estimator->known[s] & WINDOW_MASK;
-		float own = estimates[s], sum, variance = 0;
+		uint64_t test = unknown ? estimator->trusted[s] & WINDOW_MASK : 0;
+		float own, sum = __builtin_popcountll(estimator->written[s] & WINDOW_MASK);
 		struct votes votes = { 0 };
 
-		sum = __builtin_popcountll(estimator->written[s] & WINDOW_MASK);
-		if (unknown) {
-			/* The direct estimator has left its estimate of the whole window. */
-			own = (own * GLASSRAM_WINDOW - sum) / __builtin_popcountll(unknown);
-			for (size_t d = 1; d <= REACH; d++) {
-				if (d <= i)
-					ask(estimator, weights, s, pages[i - d], d, unknown, &votes);
-				if (i + d < nr)
-					ask(estimator, weights, s, pages[i + d], d, unknown, &votes);
-			}
+		if (!unknown)
+			continue;
+		/* The direct estimator has left its estimate of the whole window. */
+		own = (estimates[s] * GLASSRAM_WINDOW - sum) / __builtin_popcountll(unknown);
+		for (size_t d = 1; d <= REACH; d++) {
+			if (d <= i)
+				ask(estimator, weights, s, pages[i - d], d, unknown, test, &votes);
+			if (i + d < nr)
+				ask(estimator, weights, s, pages[i + d], d, unknown, test, &votes);
 		}
 		for (; unknown; unknown &= unknown - 1) {
-			int epoch = __builtin_ctzll(unknown);
-			float p = (votes.written[epoch] + OWN_WEIGHT * own) /
-				  (votes.all[epoch] + OWN_WEIGHT);
+			float p = share_of(&votes, __builtin_ctzll(unknown), own);
 
 			sum += p;
-			variance += p * (1 - p);
+			trial->guessed[s] += deviation(p);
+			trial->chance[s] += deviation(p) * deviation(p);
+		}
+		for (; test; test &= test - 1) {
+			int epoch = __builtin_ctzll(test);
+			float p = share_of(&votes, epoch, own);
+			float wrong = ((estimator->written[s] >> epoch & 1) - p) / deviation(p);
+
+			trial->wrong[s] += wrong;
+			trial->squares += wrong * wrong;
+			trial->tests[s]++;
 		}
 		estimates[s] = sum / GLASSRAM_WINDOW;
-		variances[s] = variance;
 	}
 }
 
 enum glassram_error gr_estimate_neighbours(const struct glassram_estimator *estimator,
-					   float *estimates, float *variances)
+					   float *estimates, float *errors,
+					   struct glassram_estimate_figures *figures)
 {
-	uint32_t *pages = malloc(estimator->slots * sizeof(*pages) + 1);
+	size_t slots = estimator->slots, nr = 0;
+	uint32_t *pages = malloc(slots * sizeof(*pages) + 1);
 	struct weights weights;
-	size_t nr = 0;
+	struct gr_trial trial;
 
-	if (!pages)
-		return gr_fail_errno(ENOMEM, "estimating %zu slots", estimator->slots);
-	for (size_t s = 0; s < estimator->slots; s++)
+	if (!pages || !gr_trial_init(&trial, slots)) {
+		free(pages);
+		return gr_fail_errno(ENOMEM, "estimating %zu slots", slots);
+	}
+	for (size_t s = 0; s < slots; s++)
 		if (estimator->stamp[s] != GLASSRAM_STAMP_NO_PAGE)
 			pages[nr++] = s;
-	gr_estimate_direct(estimator, estimates, variances);
+	gr_estimate_direct(estimator, estimates, errors);
 	init_weights(&weights, estimator, pages, nr);
-	all_slots(estimator, &weights, pages, nr, estimates, variances);
+	all_slots(estimator, &weights, pages, nr, estimates, &trial);
+	gr_trial_errors(&trial, slots, errors, figures);
+	gr_trial_finish(&trial);
 	free(pages);
 	return GLASSRAM_OK;
 }

@@ -46,12 +46,38 @@ struct glassram_estimator {
 	uint64_t *written_before;
 };
 
-/* Each fills @estimates and @variances (of the number of epochs written) of all slots. */
+/* Mean of the absolute value, by the deviation, of what is normally distributed. */
+#define MEAN_ABSOLUTE 0.798f
+
+/* Each fills @estimates and the expected absolute @errors of all slots. */
 enum glassram_error gr_estimate_direct(const struct glassram_estimator *estimator,
-				       float *estimates, float *variances);
+				       float *estimates, float *errors);
 enum glassram_error gr_estimate_neighbours(const struct glassram_estimator *estimator,
-					   float *estimates, float *variances);
+					   float *estimates, float *errors,
+					   struct glassram_estimate_figures *figures);
 enum glassram_error gr_estimate_l1(const struct glassram_estimator *estimator, float *estimates,
-				   float *variances, struct glassram_estimate_figures *figures);
+				   float *errors, struct glassram_estimate_figures *figures);
+
+/**
+ * struct gr_trial - an estimator tested on what is known (estimate_trial.c)
+ * @guessed: of each slot: sum of the deviations of its guessed epochs
+ * @chance: sum of the squares of these
+ * @wrong: sum of (what was - what would have been guessed) / deviation
+ * @tests: how many those are
+ * @squares: sum of the squares of those, all slots together
+ */
+struct gr_trial {
+	float *guessed;
+	float *chance;
+	float *wrong;
+	float *tests;
+	double squares;
+};
+
+bool gr_trial_init(struct gr_trial *trial, size_t slots);
+void gr_trial_finish(struct gr_trial *trial);
+/* From the outcome to the expected @errors, and to figures->together. */
+void gr_trial_errors(const struct gr_trial *trial, size_t slots, float *errors,
+		     struct glassram_estimate_figures *figures);
 
 #endif
