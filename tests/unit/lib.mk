@@ -3,7 +3,8 @@
 # sanitizers; the two shell tests look at what is built and installed.
 
 LIB_UNIT	:= $(BUILD)/tests/unit
-LIB_UNIT_TESTS	:= $(addprefix $(LIB_UNIT)/,lib_messages lib_tables lib_process lib_policy lib_events)
+LIB_UNIT_TESTS	:= $(addprefix $(LIB_UNIT)/,lib_messages lib_tables lib_process lib_policy lib_events \
+	analysis_trace analysis_sampler analysis_estimate analysis_replay)
 LIB_UNIT_CFLAGS	= $(CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DGLASSRAM_VERSION='"$(VERSION)"'
 LIB_UNIT_LIBRARY := $(LIBGLASSRAM_SOURCES:%.c=$(LIB_UNIT)/sanitized/%.o)
@@ -30,4 +31,4 @@ $(LIB_UNIT)/glassctl: $(LIB_UNIT_GLASSCTL) $(LIB_UNIT_LIBRARY)
 	$(CC) $(LIB_UNIT_CFLAGS) -o $@ $^ $(GLASSCTL_LIBS) $(LIBGLASSRAM_LIBS)
 
 -include $(LIB_UNIT_LIBRARY:.o=.d) $(LIB_UNIT_GLASSCTL:.o=.d) \
-	$(wildcard $(LIB_UNIT)/sanitized/tests/unit/lib_*.d $(LIB_UNIT)/sanitized/tests/unit/glassctl_*.d)
+	$(wildcard $(LIB_UNIT)/sanitized/tests/unit/lib_*.d $(LIB_UNIT)/sanitized/tests/unit/analysis_*.d $(LIB_UNIT)/sanitized/tests/unit/glassctl_*.d)

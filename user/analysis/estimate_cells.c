@@ -93,14 +93,13 @@ unsigned int glassram_estimate_order(const struct glassram_estimate_figures *fig
 	if (max < order)
 		max = order;
 	best = accuracy_of(figures, estimates, errors, slots, (slots >> 2 * order) + 1);
-	for (unsigned int o = order + 1; o <= max; o++) {
+	/* Where each slot has a cell there is nothing finer to see. */
+	for (unsigned int o = order + 1; o <= max && slots >> 2 * order; o++) {
 		accuracy = accuracy_of(figures, estimates, errors, slots, (slots >> 2 * o) + 1);
 		if (accuracy < floor)
 			break;
 		order = o;
 		best = accuracy;
-		if (!(slots >> 2 * o))
-			break; /* a cell for each slot: nothing finer to see */
 	}
 	if (ret_accuracy)
 		*ret_accuracy = best;
