@@ -130,7 +130,7 @@ void glassram_sampler_open(struct glassram_sampler *sampler, __u32 epoch, __u64 
 /**
  * struct run - what a run of slots looks like at a tick
  * @pages: slots with a page
- * @trusted: armed ones, since the last hit of any slot of the run
+ * @trusted: armed ones, lately and since the last hit of any slot of the run
  * @pending: unarmed ones that were armed before
  * @nr_unarmed: unarmed ones to draw from
  * @unarmed: bits of them
@@ -188,7 +188,8 @@ static struct run look_at_run(struct glassram_sampler *sampler, __u32 chance,
 		sampler->writes += armed == closed ? (__u64)FINE * ONE / (chance + 1) : FINE;
 	}
 	for (i = 0; i < nr_armed; i++)
-		run.trusted += quiet_since[i] > last_hit;
+		run.trusted += quiet_since[i] > last_hit &&
+			       sampler->epoch - quiet_since[i] < GLASSRAM_SAMPLER_TRUST;
 	return run;
 }
 

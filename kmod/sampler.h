@@ -12,8 +12,9 @@
  * trusted armed slots in each:
  *
  * - an armed slot is trusted as long as no slot of its run was hit after it had
- *   been armed: one that stays quiet among hits is unlike them, and says nothing
- *   about the unarmed ones (it is still known for itself);
+ *   been armed, and for four epochs at most: one that stays quiet among hits, or
+ *   for long, is quieter than most, and says nothing about the unarmed ones (it
+ *   is still known for itself);
  * - what is missing is drawn at random, evenly spread, among the unarmed slots
  *   of the run, each with the same known chance: the outcome of a fresh draw,
  *   weighted with 1 / chance, is an unbiased estimate of what the others did.
@@ -35,6 +36,8 @@
 /* Slots of a run; a run is a word of a choice. */
 #define GLASSRAM_SAMPLER_RUN 64
 #define GLASSRAM_SAMPLER_RUNS (GLASSRAM_BLOCK_SLOTS / GLASSRAM_SAMPLER_RUN)
+/* Epochs for which an armed slot may stand for others, unless it is proved unlike them. */
+#define GLASSRAM_SAMPLER_TRUST 4
 /* Shares, chances and densities are fractions of this. */
 #define GLASSRAM_SAMPLER_ONE 65536U
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../kmod/sampler.h"
 #include "../libglassram/internal.h"
 #include "estimator.h"
 
@@ -98,6 +99,12 @@ static uint64_t epochs(uint32_t from, uint32_t to, uint32_t last)
 	return mask << (last - to);
 }
 
+/* Bits of the epochs in which a slot may stand for others that was armed in @armed. */
+static uint64_t lately(uint32_t armed, uint32_t last)
+{
+	return epochs(armed, armed + GLASSRAM_SAMPLER_TRUST - 1, last);
+}
+
 /* The epoch of the last hit of a run, as it was at the last look. */
 static uint32_t last_hit(const struct glassram_estimator *estimator, size_t first, size_t end)
 {
@@ -133,12 +140,12 @@ static void observe_slot(struct glassram_estimator *estimator, size_t s, uint32_
 		else if (armed == armed_then || (first == last && stamp <= last))
 			quiet = epochs(first, stamp - 1, last);
 		if (armed_then > hit)
-			trusted = quiet | written;
+			trusted = (quiet | written) & lately(armed_then, last);
 	}
 	if (armed > armed_then && armed <= last) {
 		/* Armed between the looks. */
 		quiet |= epochs(armed, stamp < armed ? last : stamp - 1, last);
-		trusted |= epochs(armed, last, last);
+		trusted |= lately(armed, last);
 	}
 	quiet &= ~written;
 

@@ -24,18 +24,16 @@ struct tally {
 	float known;
 };
 
-/* Slots that are known all the time would only tell about themselves. */
+/* Of the epochs in which they may stand for others: the rest tells of themselves only. */
 static struct tally tally(const struct glassram_estimator *estimator, size_t first, size_t nr)
 {
 	struct tally sum = { 0 };
 
 	for (size_t s = first; s < first + nr && s < estimator->slots; s++) {
-		uint64_t known = estimator->known[s] & WINDOW_MASK;
+		uint64_t trusted = estimator->trusted[s] & WINDOW_MASK;
 
-		if (known == WINDOW_MASK)
-			continue;
-		sum.hits += __builtin_popcountll(estimator->written[s] & WINDOW_MASK);
-		sum.known += __builtin_popcountll(known);
+		sum.hits += __builtin_popcountll(estimator->written[s] & trusted);
+		sum.known += __builtin_popcountll(trusted);
 	}
 	return sum;
 }
@@ -60,7 +58,7 @@ POPCNT static void all_slots(const struct glassram_estimator *estimator, float *
 			rate64 = shrink(tally(estimator, s, 64), rate);
 		if (!(s % 16))
 			rate16 = shrink(tally(estimator, s, 16), rate64);
-		own = shrink((struct tally){ hits, nr }, rate16);
+		own = shrink(tally(estimator, s, 1), rate16);
 		estimates[s] = (hits + unknown * own) / GLASSRAM_WINDOW;
 		errors[s] = MEAN_ABSOLUTE / GLASSRAM_WINDOW *
 			    sqrtf(unknown * own * (1 - own) * (1 + unknown / (nr + PRIOR)));
