@@ -29,7 +29,7 @@
 #define FAR 64
 #define FAR_WEIGHT 0.135f /* e^-2 */
 /* The weight falls by e for every 1/STEEP of difference. */
-#define STEEP 12.0f
+#define STEEP 18.0f
 /* Epochs in which both were quiet, against one in which both were written. */
 #define QUIET_WORTH 0.25f
 /* Common epochs that the difference of strangers is worth. */
