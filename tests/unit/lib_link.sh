@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # lib_link.sh: libglassram as others meet it: from C and C++, shared and static, by way of
-# pkg-config; and that it exports what its header declares and nothing else. Prints TAP.
+# pkg-config; and that it exports what its headers declare and nothing else. Prints TAP.
 set -u
 BUILD=${BUILD:-build}
 dir=$(mktemp -d)
@@ -73,7 +73,8 @@ header()
 
 declared()
 {
-	gcc -E -Iinclude -Iinclude/uapi include/glassram/glassram.h |
+	printf '#include "%s"\n' include/glassram/*.h |
+		gcc -E -I. -Iinclude -Iinclude/uapi - |
 		grep -oE '\bglassram_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
@@ -99,8 +100,12 @@ check "a C++ program with the shared library" shared g++ "$dir/program.cpp"
 check "a C program with the static library" static
 check "the header alone, C" header glassram/glassram.h gcc -std=gnu17
 check "the header alone, C++" header glassram/glassram.h g++ -x c++ -std=c++17
+for file in estimate trace; do
+	check "$file.h alone, C" header glassram/$file.h gcc -std=gnu17
+	check "$file.h alone, C++" header glassram/$file.h g++ -x c++ -std=c++17
+done
 check "the ioctl header alone, C90" header linux/glassram.h gcc -std=gnu90
 check "the ioctl header alone, C++98" header linux/glassram.h g++ -x c++ -std=gnu++98 -Wno-long-long
-check "it exports what the header declares, and nothing else" exports
+check "it exports what the headers declare, and nothing else" exports
 check "every export has its version" versioned
 tap_end
