@@ -129,7 +129,7 @@ static long reset(struct glassram_client *client, void __user *user)
 		return -EINVAL;
 	/* Hits that wait for their slot happened before. */
 	glassram_deferred_replay(session);
-	glassram_slots_reset(&session->slots);
+	glassram_slots_reset(&session->slots, session->epoch);
 	glassram_threads_reset(&session->threads);
 	memset(&session->totals_base, 0, sizeof(session->totals_base));
 	glassram_tables_totals(session, &totals);

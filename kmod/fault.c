@@ -126,7 +126,7 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 		 * by now ADVANCE may have armed the page for the next epoch.
 		 */
 		if (unlikely(counted || (stamp >= GLASSRAM_FIRST_EPOCH &&
-					 (s32)(stamp - READ_ONCE(block->armed[i])) >= 0)))
+					 (s32)(stamp - READ_ONCE(block->column[GLASSRAM_ARMED][i])) >= 0)))
 			set_bit(i, block->raced);
 		if (counted)
 			return;

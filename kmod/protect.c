@@ -103,9 +103,10 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 		       unsigned int i, u32 epoch)
 {
 	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
-	u32 before = block->armed[i], seen = READ_ONCE(*stamp);
+	u32 before = block->column[GLASSRAM_ARMED][i], seen = READ_ONCE(*stamp);
 
-	WRITE_ONCE(block->armed[i], epoch);
+	glassram_slot_settle(block, i, epoch);
+	WRITE_ONCE(block->column[GLASSRAM_ARMED][i], epoch);
 	if (!before) {
 		target->session->slots.nr_pages++;
 		if (!seen)
@@ -194,7 +195,7 @@ int glassram_protect_found(struct glassram_mm *target, const struct page_region 
 		 */
 		if (armed && step == PAGE_SIZE && ranges[i].categories & PAGE_IS_HUGE)
 			glassram_slots_forget(&target->session->slots, &target->index, start, end,
-					      false);
+					      target->session->epoch, false);
 		if (step == PAGE_SIZE)
 			ret = armed_range(target, start, end, armed);
 		/* The slot of a huge page is that of its first 4 KiB. */

@@ -344,7 +344,7 @@ static void forget_vanished(struct glassram_mm *target, const struct table_build
 			if (k < now->nr_regions)
 				gap_end = min_t(unsigned long, end, now->regions[k].start);
 			glassram_slots_forget(&target->session->slots, &target->index,
-					      at, gap_end, true);
+					      at, gap_end, target->session->epoch, true);
 			at = gap_end;
 		}
 	}
@@ -424,7 +424,7 @@ int glassram_regions_update(struct glassram_mm *target, struct glassram_work *wo
 		}
 		/* Its pages were never armed by this registration. */
 		glassram_slots_forget(&target->session->slots, &target->index,
-				      range->start, range->end, false);
+				      range->start, range->end, target->session->epoch, false);
 		registered++;
 	}
 	for (i = 0; before && i < before->nr; i++) {

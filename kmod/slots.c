@@ -6,7 +6,7 @@
  *
  * The column pages are allocated ahead of the blocks, because each growth
  * makes importers of the dma-buf import it again. Weak spot: a stretch with a
- * single page costs as much as a full one (16 KiB of kernel memory).
+ * single page costs as much as a full one (20 KiB of kernel memory).
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
@@ -17,7 +17,7 @@
 
 /* Whole rows of a column: four blocks are one row of GLASSRAM_COLUMN_WIDTH. */
 #define BLOCKS_PER_ROW (GLASSRAM_COLUMN_WIDTH / GLASSRAM_BLOCK_SLOTS)
-/* 64 blocks (768 KiB of columns) hold a small process without any growth. */
+/* 64 blocks (1,280 KiB of columns) hold a small process without any growth. */
 #define FIRST_CAPACITY 64
 
 /**
@@ -41,21 +41,13 @@ void glassram_slot_index_finish(struct glassram_slot_index *index)
 	kfree(index->recent);
 }
 
-static void free_block(struct glassram_slot_block *block)
-{
-	if (!block)
-		return;
-	free_page((unsigned long)block->armed);
-	kfree(block);
-}
-
 void glassram_slots_finish(struct glassram_slots *slots)
 {
 	unsigned int c;
 	u32 i;
 
 	for (i = 0; i < slots->nr_blocks; i++)
-		free_block(slots->blocks[i]);
+		kfree(slots->blocks[i]);
 	kvfree(slots->blocks);
 	for (c = 0; c < GLASSRAM_NR_COLUMNS; c++) {
 		/* A dma-buf that outlives the session holds references of its own. */
@@ -195,16 +187,11 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 	block->index = free_index(slots);
 	for (c = 0; c < GLASSRAM_NR_COLUMNS; c++)
 		block->column[c] = page_address(slots->pages[c][block->index]);
-	block->armed = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!block->armed) {
-		kfree(block);
-		return ERR_PTR(-ENOMEM);
-	}
 	/* From here on the hook may find it. */
 	ret = xa_err(xa_store(&index->by_address, address >> GLASSRAM_BLOCK_SHIFT, block,
 			      GFP_KERNEL_ACCOUNT));
 	if (ret) {
-		free_block(block);
+		kfree(block);
 		return ERR_PTR(ret);
 	}
 	if (block->index == slots->nr_blocks) {
@@ -217,19 +204,46 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 	return block;
 }
 
+/* Its page was armed and is not any more. */
+static void disown(struct glassram_slots *slots, struct glassram_slot_block *block,
+		   unsigned int i)
+{
+	if (!block->column[GLASSRAM_ARMED][i])
+		return;
+	WRITE_ONCE(block->column[GLASSRAM_ARMED][i], 0);
+	slots->nr_pages--;
+}
+
+static void forget_slot(struct glassram_slots *slots, struct glassram_slot_block *block,
+			unsigned int i, u32 epoch, bool gone)
+{
+	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
+
+	if (block->column[GLASSRAM_ARMED][i]) {
+		glassram_slot_settle(block, i, epoch);
+		/* Never armed, a stamp counts as a first touch: this one has been counted. */
+		if (!gone && READ_ONCE(*stamp) >= GLASSRAM_FIRST_EPOCH)
+			block->column[GLASSRAM_OBSERVED][i]--;
+		disown(slots, block, i);
+	}
+	if (gone && READ_ONCE(*stamp))
+		WRITE_ONCE(*stamp, GLASSRAM_STAMP_NO_PAGE);
+}
+
 /**
  * glassram_slots_forget() - pages of a range are new, or gone
  * @slots: the slots; the session's lock is held
  * @index: the target's index
  * @start: first address
  * @end: one past the last
+ * @epoch: the open epoch
  * @gone: there is no mapping any more: clear their stamps too
  *
  * Without this, a new mapping at an old address would look like pages that
  * were armed and then written behind the hook's back.
  */
 void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_index *index,
-			   unsigned long start, unsigned long end, bool gone)
+			   unsigned long start, unsigned long end, u32 epoch, bool gone)
 {
 	struct glassram_slot_block *block;
 	unsigned long at;
@@ -241,15 +255,8 @@ void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_in
 		unsigned int i = glassram_slot_of(from);
 		unsigned int n = (to - from) >> PAGE_SHIFT;
 
-		for (; n--; i++) {
-			if (block->armed[i]) {
-				block->armed[i] = 0;
-				slots->nr_pages--;
-			}
-			if (gone && block->column[GLASSRAM_STAMP][i])
-				WRITE_ONCE(block->column[GLASSRAM_STAMP][i],
-					   GLASSRAM_STAMP_NO_PAGE);
-		}
+		for (; n--; i++)
+			forget_slot(slots, block, i, epoch, gone);
 	}
 }
 
@@ -265,13 +272,13 @@ void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_inde
 	unsigned int c, i;
 
 	xa_for_each(&index->by_address, at, block) {
+		for (i = 0; i < GLASSRAM_BLOCK_SLOTS; i++)
+			slots->nr_pages -= !!block->column[GLASSRAM_ARMED][i];
 		for (c = 0; c < GLASSRAM_NR_COLUMNS; c++)
 			clear_page(block->column[c]);
-		for (i = 0; i < GLASSRAM_BLOCK_SLOTS; i++)
-			slots->nr_pages -= !!block->armed[i];
 		slots->blocks[block->index] = NULL;
 		slots->nr_free++;
-		free_block(block);
+		kfree(block);
 	}
 	if (slots->nr_free)
 		WRITE_ONCE(slots->full, false);
@@ -284,19 +291,22 @@ void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_inde
  * stamp could no longer explain that: it counts as never armed until it is armed
  * again. Hits that come meanwhile belong to the time after the reset.
  */
-static void reset_block(struct glassram_slots *slots, struct glassram_slot_block *block)
+static void reset_block(struct glassram_slots *slots, struct glassram_slot_block *block, u32 epoch)
 {
 	unsigned int i;
 
 	for (i = 0; i < GLASSRAM_BLOCK_SLOTS; i++) {
 		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+		u32 armed = block->column[GLASSRAM_ARMED][i];
 
+		if (stamp >= GLASSRAM_FIRST_EPOCH && (s32)(stamp - armed) >= 0) {
+			disown(slots, block, i);
+			armed = 0;
+		}
+		/* glassram_observed() gives 0 now, and goes on where the page is armed. */
+		WRITE_ONCE(block->column[GLASSRAM_OBSERVED][i], armed ? armed - epoch : 0);
 		if (stamp < GLASSRAM_FIRST_EPOCH)
 			continue;
-		if (block->armed[i] && (s32)(stamp - block->armed[i]) >= 0) {
-			WRITE_ONCE(block->armed[i], 0);
-			slots->nr_pages--;
-		}
 		WRITE_ONCE(block->column[GLASSRAM_HITS][i], 0);
 		WRITE_ONCE(block->column[GLASSRAM_OWNER][i], GLASSRAM_THREAD_NONE);
 		cmpxchg(&block->column[GLASSRAM_STAMP][i], stamp, GLASSRAM_STAMP_UNWRITTEN);
@@ -306,14 +316,15 @@ static void reset_block(struct glassram_slots *slots, struct glassram_slot_block
 /**
  * glassram_slots_reset() - no hits yet
  * @slots: the slots; the session's lock is held
+ * @epoch: the open epoch
  */
-void glassram_slots_reset(struct glassram_slots *slots)
+void glassram_slots_reset(struct glassram_slots *slots, u32 epoch)
 {
 	u32 i;
 
 	for (i = 0; i < slots->nr_blocks; i++)
 		if (slots->blocks[i])
-			reset_block(slots, slots->blocks[i]);
+			reset_block(slots, slots->blocks[i], epoch);
 }
 
 /* The hook sets bits meanwhile. */
@@ -369,7 +380,7 @@ u64 glassram_slots_memory(const struct glassram_slots *slots)
 {
 	u64 per_capacity = GLASSRAM_NR_COLUMNS * (PAGE_SIZE + sizeof(struct page *)) +
 			   sizeof(struct glassram_slot_block *);
-	u64 per_block = sizeof(struct glassram_slot_block) + PAGE_SIZE;
 
-	return slots->capacity * per_capacity + (slots->nr_blocks - slots->nr_free) * per_block;
+	return slots->capacity * per_capacity +
+	       (slots->nr_blocks - slots->nr_free) * sizeof(struct glassram_slot_block);
 }

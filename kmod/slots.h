@@ -16,7 +16,14 @@
 #define GLASSRAM_MAX_BLOCKS (GLASSRAM_MAX_SLOTS / GLASSRAM_BLOCK_SLOTS)
 static_assert(BIT(GLASSRAM_BLOCK_SHIFT - PAGE_SHIFT) == GLASSRAM_BLOCK_SLOTS);
 
-enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
+enum {
+	GLASSRAM_HITS,
+	GLASSRAM_STAMP,
+	GLASSRAM_OWNER,
+	GLASSRAM_ARMED,
+	GLASSRAM_OBSERVED,
+	GLASSRAM_NR_COLUMNS
+};
 
 /*
  * Blocks found last, by the low bits of their address: a search of the xarray
@@ -35,8 +42,6 @@ enum { GLASSRAM_HITS, GLASSRAM_STAMP, GLASSRAM_OWNER, GLASSRAM_NR_COLUMNS };
  * @target: id of the target
  * @index: place in the table of blocks; first slot / GLASSRAM_BLOCK_SLOTS
  * @column: the block's page of each column, kernel address; hook
- * @armed: epoch that was opened when the page was last armed, 0 if never; the
- *	hook reads it
  * @exempt: epoch of the last read fault in each chunk: a page there may have been
  *	dropped and populated anew, which PAGEMAP_SCAN takes for a write; hook
  * @raced: pages for which two faults were in flight at once; the slower one may
@@ -51,7 +56,6 @@ struct glassram_slot_block {
 	u32 target;
 	u32 index;
 	u32 *column[GLASSRAM_NR_COLUMNS];
-	u32 *armed;
 	u32 exempt[GLASSRAM_BLOCK_CHUNKS];
 	DECLARE_BITMAP(raced, GLASSRAM_BLOCK_SLOTS);
 	DECLARE_BITMAP(raced_before, GLASSRAM_BLOCK_SLOTS);
@@ -109,9 +113,9 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 					       struct glassram_slot_index *index,
 					       unsigned long address);
 void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_index *index,
-			   unsigned long start, unsigned long end, bool gone);
+			   unsigned long start, unsigned long end, u32 epoch, bool gone);
 void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_index *index);
-void glassram_slots_reset(struct glassram_slots *slots);
+void glassram_slots_reset(struct glassram_slots *slots, u32 epoch);
 void glassram_slots_age_raced(struct glassram_slots *slots);
 u64 glassram_slots_memory(const struct glassram_slots *slots);
 
@@ -130,6 +134,20 @@ static inline struct glassram_slot_block *glassram_slots_lookup(struct glassram_
 	if (likely(block && address - block->start < GLASSRAM_BLOCK_BYTES))
 		return block;
 	return glassram_slots_search(index, address);
+}
+
+/* Add what was observed up to now, before ARMED changes. The session's lock is held. */
+static inline void glassram_slot_settle(struct glassram_slot_block *block, unsigned int i,
+					u32 epoch)
+{
+	u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+	u32 *observed = &block->column[GLASSRAM_OBSERVED][i];
+
+	/* A hit of the open epoch is left to the next time. */
+	if (unlikely(stamp == epoch))
+		stamp = block->column[GLASSRAM_ARMED][i] ? epoch - 1 : GLASSRAM_STAMP_UNWRITTEN;
+	WRITE_ONCE(*observed, glassram_observed(epoch, stamp, block->column[GLASSRAM_ARMED][i],
+						*observed));
 }
 
 static inline unsigned int glassram_slot_of(unsigned long address)

@@ -74,7 +74,7 @@ static bool is_news(struct walk *walk, unsigned long address, bool dirty)
 	block = glassram_slots_lookup(&walk->target->index, address);
 	if (!block)
 		return !READ_ONCE(walk->target->session->slots.full);
-	return !block->armed[glassram_slot_of(address)];
+	return !block->column[GLASSRAM_ARMED][glassram_slot_of(address)];
 }
 
 /* Writable and written, and not by a fault since arming, which had left its stamp first. */
@@ -400,7 +400,8 @@ static int softdirty_start(struct glassram_mm *target, struct glassram_work *wor
 	if (put_user('4', (char __user *)work->args))
 		return -EFAULT;
 	/* What was written in a pause has no hit, and needs none. */
-	glassram_slots_forget(&target->session->slots, &target->index, 0, TASK_SIZE_MAX, false);
+	glassram_slots_forget(&target->session->slots, &target->index, 0, TASK_SIZE_MAX,
+			      target->session->epoch, false);
 	return IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) ? 0 : -EOPNOTSUPP;
 }
 

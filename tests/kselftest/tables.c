@@ -115,7 +115,8 @@ TEST_F(tables, columns_are_laid_out_as_promised)
 			TH_LOG("graphics APIs take offsets below 2 GiB");
 	}
 	EXPECT_EQ(1U << GLASSRAM_COLUMN_HITS | 1U << GLASSRAM_COLUMN_STAMP |
-		  1U << GLASSRAM_COLUMN_OWNER, seen);
+		  1U << GLASSRAM_COLUMN_OWNER | 1U << GLASSRAM_COLUMN_ARMED |
+		  1U << GLASSRAM_COLUMN_OBSERVED, seen);
 	EXPECT_LE(s->nr_blocks * GLASSRAM_BLOCK_SLOTS, s->counters_info.slots);
 }
 

@@ -220,6 +220,32 @@ struct glassram_advance {
 #define GLASSRAM_COLUMN_HITS 1 /* epochs in which the page was written x weight; wraps */
 #define GLASSRAM_COLUMN_STAMP 2 /* epoch of the last hit, or GLASSRAM_STAMP_* */
 #define GLASSRAM_COLUMN_OWNER 3 /* thread slot of the first writer of that epoch */
+#define GLASSRAM_COLUMN_ARMED 4 /* epoch that opened when it was last armed; 0: never */
+#define GLASSRAM_COLUMN_OBSERVED 5 /* see glassram_observed() */
+
+/**
+ * glassram_observed() - in how many epochs would a write of this page have been seen?
+ * @epoch: the open epoch
+ * @stamp: the slot's STAMP
+ * @armed: its ARMED
+ * @observed: its OBSERVED
+ *
+ * HITS of a page that is armed again after each hit, divided by this, is the share
+ * of epochs in which it was written; so it is for any span, with the differences
+ * of both. A page is armed until it is hit; the epoch of the hit is observed, those
+ * from there to the next arming are not. A first touch is seen without arming.
+ *
+ * Return: closed epochs since the page was first seen, or since RESET; and the
+ * open one if the page was hit in it. Wraps.
+ */
+static __inline__ __u32 glassram_observed(__u32 epoch, __u32 stamp, __u32 armed, __u32 observed)
+{
+	if (!armed)
+		return observed + (stamp >= GLASSRAM_FIRST_EPOCH);
+	if ((__s32)(stamp - armed) >= 0)
+		return observed + stamp - armed + 1;
+	return observed + epoch - armed;
+}
 
 /**
  * struct glassram_column - one u32 for each slot, inside the counters dma-buf
