@@ -145,7 +145,8 @@ static int advance(struct glassram_session *session, struct glassram_advance *ar
 	open_epoch(session);
 #else
 	open_epoch(session);
-	ret = arm_all(session, work, &armed);
+	ret = session->budget.share == GLASSRAM_BUDGET_ALL ?
+	      arm_all(session, work, &armed) : glassram_budget_arm(session, work, &armed);
 #endif
 	clear_bit(GLASSRAM_STALE_SLOTS, &session->stale);
 	/* What came meanwhile: the caller is to see all of the epoch. */

@@ -11,6 +11,12 @@
 #include "compat.h"
 #include "target.h"
 
+/* struct glassram_span - some addresses of a target, page-aligned */
+struct glassram_span {
+	unsigned long start;
+	unsigned long end;
+};
+
 /**
  * struct glassram_backend - one way of arming
  * @bit: GLASSRAM_BACKEND_*
@@ -23,6 +29,8 @@
  *	was written, add its number to @armed and list it in @work. Returns 0;
  *	-ENOMEM: all was armed, but some pages have no slots; -EINTR when killed;
  *	-EFAULT; -EXDEV: the result makes no sense, the session must end
+ * @arm: as @scan with arming, but only within some spans, in order; NULL: this
+ *	backend arms everything or nothing
  *
  * All are called under the session's lock, in the context of its client.
  */
@@ -32,6 +40,8 @@ struct glassram_backend {
 	int (*watch)(struct glassram_mm *target, struct glassram_work *work, unsigned long start,
 		     unsigned long end);
 	int (*scan)(struct glassram_mm *target, struct glassram_work *work, bool arm, u64 *armed);
+	int (*arm)(struct glassram_mm *target, struct glassram_work *work,
+		   const struct glassram_span *spans, u32 nr, u64 *armed);
 };
 
 #ifdef GLASSRAM_HAS_WP_ASYNC

@@ -49,6 +49,7 @@ struct page_region {
 	__u64 categories;
 };
 
+#define PAGE_IS_WRITTEN BIT(1)
 #define PAGE_IS_HUGE BIT(6)
 #endif
 

@@ -24,6 +24,9 @@ static int set_options(struct glassram_client *client, struct glassram_options *
 		return -EPERM;
 	if (args->flags & GLASSRAM_OPTION_POLICY && *args->policy && !glassram_policy_supported())
 		return -EOPNOTSUPP;
+	if (args->flags & GLASSRAM_OPTION_BUDGET && args->budget != GLASSRAM_BUDGET_ALL &&
+	    !glassram_backend()->arm)
+		return -EOPNOTSUPP;
 	if (args->flags & GLASSRAM_OPTION_FOLLOW && args->follow) {
 		ret = glassram_family_follow(session, true);
 		if (ret)
@@ -43,7 +46,16 @@ static int set_options(struct glassram_client *client, struct glassram_options *
 	}
 	if (args->flags & GLASSRAM_OPTION_FOLLOW && !args->follow)
 		glassram_family_follow(session, false);
+	if (args->flags & GLASSRAM_OPTION_BUDGET)
+		glassram_budget_set(session, args->budget);
+	if (args->flags & GLASSRAM_OPTION_PRICE) {
+		session->budget.fault_ns = args->fault_ns;
+		session->budget.call_ns = args->call_ns;
+	}
 	args->flags = 0;
+	args->budget = session->budget.share;
+	args->fault_ns = session->budget.fault_ns;
+	args->call_ns = session->budget.call_ns;
 	args->rate_hz = session->rate_hz;
 	args->follow = session->family.follow;
 	glassram_policy_name(session, args->policy);
@@ -55,10 +67,17 @@ static long options(struct glassram_client *client, void __user *user)
 	struct glassram_options args;
 	long ret;
 
-	ret = glassram_args_get(user, &args, sizeof(args));
+	ret = glassram_args_get_grown(user, &args, sizeof(args), GLASSRAM_OPTIONS_SIZE_VER0);
 	if (ret < 0)
 		return ret;
-	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS)
+	if (args.flags & ~GLASSRAM_OPTION_VALID_FLAGS || args.pad)
+		return -EINVAL;
+	if (args.flags & GLASSRAM_OPTION_BUDGET &&
+	    (!args.budget || args.budget > GLASSRAM_BUDGET_ALL))
+		return -EINVAL;
+	if (args.flags & GLASSRAM_OPTION_PRICE &&
+	    (!args.fault_ns || args.fault_ns > GLASSRAM_PRICE_MAX ||
+	     args.call_ns > GLASSRAM_PRICE_MAX))
 		return -EINVAL;
 	if (args.flags & GLASSRAM_OPTION_FOLLOW ? args.follow > 1 : args.follow)
 		return -EINVAL;
@@ -72,7 +91,7 @@ static long options(struct glassram_client *client, void __user *user)
 		return -EINTR;
 	ret = set_options(client, &args);
 	mutex_unlock(&client->session->lock);
-	return ret ?: glassram_args_put(user, &args, sizeof(args));
+	return ret ?: glassram_args_put(user, &args, min_t(size_t, args.size, sizeof(args)));
 }
 
 /* Take all targets from the hook, then drop their protection. */
@@ -135,6 +154,7 @@ static long reset(struct glassram_client *client, void __user *user)
 	glassram_tables_totals(session, &totals);
 	session->totals_base = totals;
 	session->unexplained = 0;
+	glassram_budget_reset(session);
 	session->armed = 0;
 	session->advance_ns = 0;
 	glassram_events_emit(session, (struct glassram_event){ .type = GLASSRAM_EVENT_RESET });

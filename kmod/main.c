@@ -48,7 +48,8 @@ static long query(void __user *user)
 		.block_slots = GLASSRAM_BLOCK_SLOTS,
 		.features = (glassram_policy_supported() ? GLASSRAM_FEATURE_POLICY : 0) |
 			    (glassram_layout_supported() ? GLASSRAM_FEATURE_LAYOUT_EVENTS : 0) |
-			    (glassram_kfunc_supported() ? GLASSRAM_FEATURE_KFUNCS : 0),
+			    (glassram_kfunc_supported() ? GLASSRAM_FEATURE_KFUNCS : 0) |
+			    (glassram_backend()->arm ? GLASSRAM_FEATURE_BUDGET : 0),
 		.backends = glassram_backend()->bit,
 		.max_slots = GLASSRAM_MAX_SLOTS,
 		.max_threads = GLASSRAM_MAX_THREADS,

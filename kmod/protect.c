@@ -113,8 +113,12 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 			cmpxchg(stamp, GLASSRAM_STAMP_NO_PAGE, GLASSRAM_STAMP_UNWRITTEN);
 		return;
 	}
-	if (likely((s32)(seen - before) >= 0))
+	if (likely((s32)(seen - before) >= 0)) {
+		/* With a budget it was counted when it was found. */
+		if (target->session->budget.share == GLASSRAM_BUDGET_ALL)
+			target->session->budget.again++;
 		return;
+	}
 	if ((s32)(READ_ONCE(block->exempt[i * GLASSRAM_BLOCK_CHUNKS / GLASSRAM_BLOCK_SLOTS]) -
 		  before) >= 0)
 		return;
@@ -138,8 +142,26 @@ static void armed_page(struct glassram_mm *target, struct glassram_slot_block *b
 	target->session->unexplained++;
 }
 
+/*
+ * One page was found populated, and with a budget that is news: one that came
+ * without a hit (a page read, or part of a huge page) would never be armed. Nor
+ * would one that has lost its protection, as it still counts as armed: when KSM
+ * merged it, or its huge page was dropped and touched anew.
+ */
+static void found_page(struct glassram_mm *target, struct glassram_slot_block *block,
+		       unsigned int i, bool written)
+{
+	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
+	u32 seen = READ_ONCE(*stamp), armed = block->column[GLASSRAM_ARMED][i];
+
+	if (!seen)
+		cmpxchg(stamp, GLASSRAM_STAMP_NO_PAGE, GLASSRAM_STAMP_UNWRITTEN);
+	else if (written && armed && (s32)(seen - armed) < 0)
+		glassram_slot_disown(&target->session->slots, block, i, target->session->epoch);
+}
+
 static int armed_range(struct glassram_mm *target, unsigned long start, unsigned long end,
-		       bool armed)
+		       bool armed, bool written)
 {
 	u32 epoch = target->session->epoch;
 
@@ -152,10 +174,16 @@ static int armed_range(struct glassram_mm *target, unsigned long start, unsigned
 
 		if (PTR_ERR(block) == -ENOMEM)
 			return -ENOMEM;
-		if (!IS_ERR(block) && armed)
-			for (; start < stop; start += PAGE_SIZE)
-				armed_page(target, block, i++, epoch);
-		start = stop;
+		if (IS_ERR(block))
+			start = stop;
+		else if (!armed && target->session->budget.share == GLASSRAM_BUDGET_ALL)
+			start = stop;
+		for (; start < stop; start += PAGE_SIZE, i++) {
+			if (armed)
+				armed_page(target, block, i, epoch);
+			else
+				found_page(target, block, i, written);
+		}
 	}
 	return 0;
 }
@@ -180,6 +208,7 @@ int glassram_protect_found(struct glassram_mm *target, const struct page_region 
 
 	for (i = 0; i < nr; i++) {
 		unsigned long start = ranges[i].start, end = ranges[i].end;
+		bool written = ranges[i].categories & PAGE_IS_WRITTEN;
 		unsigned long step;
 
 		/* They come from caller memory: believe nothing. */
@@ -197,10 +226,10 @@ int glassram_protect_found(struct glassram_mm *target, const struct page_region 
 			glassram_slots_forget(&target->session->slots, &target->index, start, end,
 					      target->session->epoch, false);
 		if (step == PAGE_SIZE)
-			ret = armed_range(target, start, end, armed);
+			ret = armed_range(target, start, end, armed, written);
 		/* The slot of a huge page is that of its first 4 KiB. */
 		for (; step != PAGE_SIZE && start < end && !ret; start += step)
-			ret = armed_range(target, start, start + PAGE_SIZE, armed);
+			ret = armed_range(target, start, start + PAGE_SIZE, armed, written);
 		if (ret)
 			failed = ret;
 		cond_resched();

@@ -290,6 +290,7 @@ struct glassram_session *glassram_session_alloc(void)
 	session->raced_ns = session->epoch_ns;
 	session->state = GLASSRAM_STATE_LIVE;
 	session->rate_hz = GLASSRAM_RATE_DEFAULT;
+	glassram_budget_init(session);
 	session->control_page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	session->totals = alloc_percpu_gfp(struct glassram_totals,
 					   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);

@@ -21,6 +21,7 @@
 
 #include <linux/glassram.h>
 
+#include "budget.h"
 #include "deferred.h"
 #include "events.h"
 #include "family.h"
@@ -91,6 +92,8 @@ struct glassram_client {
  * @totals_base: totals at the last RESET
  * @wait: poll() sleeps here
  * @control_page: the page that clients map; owned
+ * @budget: what its targets may pay, and what they did
+ * @sampler: decides what is armed for it
  * @raced_ns: when the marks of faults in flight were aged last
  * @farewell: tells close() that the clean-up is done; shared with it
  */
@@ -125,6 +128,8 @@ struct glassram_session {
 
 	u32 rate_hz;
 	ktime_t next_tick;
+	struct glassram_budget budget;
+	struct glassram_sampler sampler;
 	u64 epoch_ns;
 	u64 raced_ns;
 	u64 armed;

@@ -205,7 +205,7 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 }
 
 /* Its page was armed and is not any more. */
-static void disown(struct glassram_slots *slots, struct glassram_slot_block *block,
+static void unarm(struct glassram_slots *slots, struct glassram_slot_block *block,
 		   unsigned int i)
 {
 	if (!block->column[GLASSRAM_ARMED][i])
@@ -214,20 +214,36 @@ static void disown(struct glassram_slots *slots, struct glassram_slot_block *blo
 	slots->nr_pages--;
 }
 
+/**
+ * glassram_slot_disown() - a page is not armed any more, or is another one
+ * @slots: the slots; the session's lock is held
+ * @block: its block
+ * @i: its slot there
+ * @epoch: the open epoch
+ */
+void glassram_slot_disown(struct glassram_slots *slots, struct glassram_slot_block *block,
+			  unsigned int i, u32 epoch)
+{
+	if (!block->column[GLASSRAM_ARMED][i])
+		return;
+	glassram_slot_settle(block, i, epoch);
+	/* Never armed, a stamp counts as a first touch: this one has been counted. */
+	if (READ_ONCE(block->column[GLASSRAM_STAMP][i]) >= GLASSRAM_FIRST_EPOCH)
+		block->column[GLASSRAM_OBSERVED][i]--;
+	unarm(slots, block, i);
+}
+
 static void forget_slot(struct glassram_slots *slots, struct glassram_slot_block *block,
 			unsigned int i, u32 epoch, bool gone)
 {
 	u32 *stamp = &block->column[GLASSRAM_STAMP][i];
 
-	if (block->column[GLASSRAM_ARMED][i]) {
-		glassram_slot_settle(block, i, epoch);
-		/* Never armed, a stamp counts as a first touch: this one has been counted. */
-		if (!gone && READ_ONCE(*stamp) >= GLASSRAM_FIRST_EPOCH)
-			block->column[GLASSRAM_OBSERVED][i]--;
-		disown(slots, block, i);
-	}
-	if (gone && READ_ONCE(*stamp))
-		WRITE_ONCE(*stamp, GLASSRAM_STAMP_NO_PAGE);
+	glassram_slot_disown(slots, block, i, epoch);
+	if (!gone || !READ_ONCE(*stamp))
+		return;
+	if (READ_ONCE(*stamp) >= GLASSRAM_FIRST_EPOCH)
+		block->column[GLASSRAM_OBSERVED][i]++;
+	WRITE_ONCE(*stamp, GLASSRAM_STAMP_NO_PAGE);
 }
 
 /**
@@ -300,7 +316,7 @@ static void reset_block(struct glassram_slots *slots, struct glassram_slot_block
 		u32 armed = block->column[GLASSRAM_ARMED][i];
 
 		if (stamp >= GLASSRAM_FIRST_EPOCH && (s32)(stamp - armed) >= 0) {
-			disown(slots, block, i);
+			unarm(slots, block, i);
 			armed = 0;
 		}
 		/* glassram_observed() gives 0 now, and goes on where the page is armed. */

@@ -11,6 +11,8 @@
 
 #include <linux/glassram.h>
 
+#include "sampler.h"
+
 #define GLASSRAM_BLOCK_SHIFT (PAGE_SHIFT + 10)
 #define GLASSRAM_BLOCK_BYTES BIT(GLASSRAM_BLOCK_SHIFT)
 #define GLASSRAM_MAX_BLOCKS (GLASSRAM_MAX_SLOTS / GLASSRAM_BLOCK_SLOTS)
@@ -50,6 +52,7 @@ enum {
  * @rejected: pages of which the policy did not count a write: they are found
  *	written without a hit, and again later if that write was still in flight; hook
  * @rejected_before: as @raced_before
+ * @sampled: what is kept for the next decision on it
  */
 struct glassram_slot_block {
 	unsigned long start;
@@ -61,6 +64,7 @@ struct glassram_slot_block {
 	DECLARE_BITMAP(raced_before, GLASSRAM_BLOCK_SLOTS);
 	DECLARE_BITMAP(rejected, GLASSRAM_BLOCK_SLOTS);
 	DECLARE_BITMAP(rejected_before, GLASSRAM_BLOCK_SLOTS);
+	struct glassram_sampler_memory sampled;
 };
 
 /**
@@ -114,6 +118,8 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 					       unsigned long address);
 void glassram_slots_forget(struct glassram_slots *slots, struct glassram_slot_index *index,
 			   unsigned long start, unsigned long end, u32 epoch, bool gone);
+void glassram_slot_disown(struct glassram_slots *slots, struct glassram_slot_block *block,
+			  unsigned int i, u32 epoch);
 void glassram_slots_drop(struct glassram_slots *slots, struct glassram_slot_index *index);
 void glassram_slots_reset(struct glassram_slots *slots, u32 epoch);
 void glassram_slots_age_raced(struct glassram_slots *slots);

@@ -367,6 +367,7 @@ static void fill_stats(struct glassram_client *client, struct glassram_stats *st
 		.clients = count_clients(session),
 		.owner = glassram_client_owns(client),
 	};
+	glassram_budget_fill_stats(session, stats);
 	glassram_for_each_target(target, session) {
 		stats->regions += target->regions.nr_regions - target->regions.nr_refused;
 		stats->refused += target->regions.nr_refused;

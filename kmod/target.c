@@ -181,6 +181,8 @@ struct glassram_mm *glassram_target_alloc(struct glassram_session *session, u32 
 	if (identity->clear_refs)
 		target->clear_refs = get_file(identity->clear_refs);
 	target->tgid = identity->task->tgid;
+	target->pid = get_task_pid(identity->task, PIDTYPE_TGID);
+	glassram_target_cpu_ns(target);
 	get_task_comm(target->comm, identity->task);
 	return target;
 }
@@ -266,6 +268,7 @@ void glassram_target_free(struct glassram_mm *target)
 	if (target->clear_refs)
 		fput(target->clear_refs);
 	mmdrop(target->mm);
+	put_pid(target->pid);
 	glassram_regions_finish(&target->regions);
 	glassram_slot_index_finish(&target->index);
 	kfree(target);
@@ -287,6 +290,33 @@ bool glassram_target_get(struct glassram_mm *target)
 void glassram_target_put(struct glassram_mm *target)
 {
 	mmput(target->mm);
+}
+
+/**
+ * glassram_target_cpu_ns() - CPU time of a target's threads since this was called last
+ * @target: the target; the session's lock is held, or nobody knows it yet
+ *
+ * As exact as the scheduler's accounting, which a running thread updates at each
+ * timer tick. Return: ns; 0 once its process is gone.
+ */
+u64 glassram_target_cpu_ns(struct glassram_mm *target)
+{
+	struct task_struct *leader, *thread;
+	u64 sum = 0, before = target->cpu_ns;
+
+	rcu_read_lock();
+	leader = pid_task(target->pid, PIDTYPE_TGID);
+	if (leader) {
+		sum = READ_ONCE(leader->signal->sum_sched_runtime);
+		for_each_thread(leader, thread)
+			sum += READ_ONCE(thread->se.sum_exec_runtime);
+	}
+	rcu_read_unlock();
+	/* A thread that exits right now is missing in both. */
+	if (sum <= before)
+		return 0;
+	target->cpu_ns = sum;
+	return sum - before;
 }
 
 /**

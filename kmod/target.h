@@ -63,6 +63,8 @@ struct glassram_work {
  * @regions: its regions
  * @notifier: tells when @mm dies
  * @tgid: its process, initial pid namespace
+ * @pid: the same, reference held
+ * @cpu_ns: CPU time of its threads when a tick last looked
  * @late_ns: as in struct glassram_target_add
  * @late_run_ns: as in struct glassram_target_add
  * @comm: the name of its process when it was added
@@ -93,6 +95,8 @@ struct glassram_mm {
 	struct mmu_notifier notifier;
 
 	pid_t tgid;
+	struct pid *pid;
+	u64 cpu_ns;
 	u64 late_ns;
 	u64 late_run_ns;
 	char comm[TASK_COMM_LEN];
@@ -127,6 +131,7 @@ bool glassram_target_get(struct glassram_mm *target);
 void glassram_target_put(struct glassram_mm *target);
 void glassram_target_ended(struct glassram_mm *target);
 void glassram_target_mark_stale(struct glassram_mm *target);
+u64 glassram_target_cpu_ns(struct glassram_mm *target);
 
 /* uffd.c */
 int glassram_uffd_mint(struct glassram_mm *target, struct glassram_work *work);

@@ -72,80 +72,120 @@ static int tag_ranges(const struct glassram_mm *target, struct page_region *rang
 	return copy_to_user(list, ranges, nr * sizeof(*ranges)) ? -EFAULT : 0;
 }
 
-static int wp_async_scan(struct glassram_mm *target, struct glassram_work *work, bool arm,
-			 u64 *armed)
+/* One pass over some of a target's pages. @ranges has room for RANGES_PER_SCAN. */
+struct pass {
+	struct glassram_mm *target;
+	struct glassram_work *work;
+	struct page_region *ranges;
+	bool arm;
+	u64 *armed;
+};
+
+/* What the kernel says of the pages from scan->start on. Return: ranges, or -errno. */
+static long ask(const struct pass *pass, struct pm_scan_arg *scan)
+{
+	struct glassram_work *work = pass->work;
+	void __user *list = glassram_work_room(work, RANGES_PER_SCAN);
+	long nr;
+
+	pass->target->session->budget.calls += pass->arm;
+	scan->walk_end = 0;
+	scan->vec = (u64)(unsigned long)list;
+	scan->vec_len = RANGES_PER_SCAN;
+	if (copy_to_user(work->args, scan, sizeof(*scan)))
+		return -EFAULT;
+	nr = pass->target->pagemap->f_op->unlocked_ioctl(pass->target->pagemap, PAGEMAP_SCAN,
+							 (unsigned long)work->args);
+	if (nr < 0)
+		return nr;
+	if (nr > RANGES_PER_SCAN)
+		return -EXDEV;
+	if (copy_from_user(&scan->walk_end,
+			   work->args + offsetof(struct pm_scan_arg, walk_end),
+			   sizeof(scan->walk_end)) ||
+	    copy_from_user(pass->ranges, list, nr * sizeof(*pass->ranges)))
+		return -EFAULT;
+	if (scan->walk_end <= scan->start || scan->walk_end > scan->end)
+		return fatal_signal_pending(current) ? -EINTR : -EXDEV;
+	return nr;
+}
+
+/* Return: as of the backend's scan. */
+static int scan_span(const struct pass *pass, unsigned long start, unsigned long end)
 {
 	/* PAGEMAP_SCAN skips a hugetlb page that max_pages cuts: no limit there. */
-	bool huge = glassram_regions_huge(&target->regions);
+	bool huge = glassram_regions_huge(&pass->target->regions), arm = pass->arm;
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
 		.flags = arm ? PM_SCAN_WP_MATCHING : 0,
+		.end = end,
 		.max_pages = huge ? 0 : PAGES_PER_SCAN,
 		.category_mask = PAGE_IS_WPALLOWED | (arm ? PAGE_IS_WRITTEN : 0),
 		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 		/* Keeps apart what is treated differently. */
-		.return_mask = PAGE_IS_WPALLOWED | PAGE_IS_HUGE | PAGE_IS_SWAPPED,
+		.return_mask = PAGE_IS_WPALLOWED | PAGE_IS_HUGE | PAGE_IS_SWAPPED |
+			       (arm ? 0 : PAGE_IS_WRITTEN),
 	};
-	struct page_region *ranges;
-	unsigned long at, end;
-	int ret = 0, failed = 0;
+	int ret, failed = 0;
 
-	glassram_regions_span(&target->regions, &at, &end);
-	ranges = kvmalloc_array(RANGES_PER_SCAN, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
-	if (!ranges)
+	for (scan.start = start; scan.start < end; scan.start = scan.walk_end) {
+		long nr = ask(pass, &scan);
+
+		if (nr < 0)
+			return nr;
+		ret = glassram_protect_found(pass->target, pass->ranges, nr, scan.start,
+					     scan.walk_end, arm, pass->armed);
+		if (ret == -ENOMEM)
+			failed = ret;
+		else if (ret)
+			return ret;
+		if (!arm)
+			continue;
+		ret = arm_for_good(pass->target, pass->work, pass->ranges, nr);
+		if (!ret)
+			ret = tag_ranges(pass->target, pass->ranges, nr,
+					 (void __user *)(unsigned long)scan.vec);
+		if (ret)
+			return ret;
+		pass->work->used += nr;
+	}
+	return failed;
+}
+
+static int scan_spans(struct glassram_mm *target, struct glassram_work *work, bool arm,
+		      const struct glassram_span *spans, u32 nr, u64 *armed)
+{
+	struct pass pass = { .target = target, .work = work, .arm = arm, .armed = armed };
+	int ret, failed = 0;
+	u32 i;
+
+	pass.ranges = kvmalloc_array(RANGES_PER_SCAN, sizeof(*pass.ranges), GFP_KERNEL_ACCOUNT);
+	if (!pass.ranges)
 		return -ENOMEM;
-
-	while (at < end) {
-		void __user *list;
-		u64 walk_end;
-		long nr;
-
-		list = glassram_work_room(work, RANGES_PER_SCAN);
-		scan.start = at;
-		scan.end = end;
-		scan.walk_end = 0;
-		scan.vec = (u64)(unsigned long)list;
-		scan.vec_len = RANGES_PER_SCAN;
-		if (copy_to_user(work->args, &scan, sizeof(scan))) {
-			ret = -EFAULT;
-			break;
-		}
-		nr = target->pagemap->f_op->unlocked_ioctl(target->pagemap, PAGEMAP_SCAN,
-							    (unsigned long)work->args);
-		if (nr < 0) {
-			ret = nr;
-			break;
-		}
-		if (nr > RANGES_PER_SCAN) {
-			ret = -EXDEV;
-			break;
-		}
-		if (copy_from_user(&walk_end, work->args + offsetof(struct pm_scan_arg, walk_end),
-				   sizeof(walk_end)) ||
-		    copy_from_user(ranges, list, nr * sizeof(*ranges))) {
-			ret = -EFAULT;
-			break;
-		}
-		if (walk_end <= at || walk_end > end) {
-			ret = fatal_signal_pending(current) ? -EINTR : -EXDEV;
-			break;
-		}
-		ret = glassram_protect_found(target, ranges, nr, at, walk_end, arm, armed);
+	for (i = 0; i < nr; i++) {
+		ret = scan_span(&pass, spans[i].start, spans[i].end);
 		if (ret == -ENOMEM)
 			failed = ret;
 		else if (ret)
 			break;
-		ret = arm ? arm_for_good(target, work, ranges, nr) : 0;
-		if (ret)
-			break;
-		ret = tag_ranges(target, ranges, arm ? nr : 0, list);
-		if (ret)
-			break;
-		work->used += arm ? nr : 0;
-		at = walk_end;
 	}
-	kvfree(ranges);
-	return ret ?: failed;
+	kvfree(pass.ranges);
+	return i < nr ? ret : failed;
+}
+
+static int wp_async_scan(struct glassram_mm *target, struct glassram_work *work, bool arm,
+			 u64 *armed)
+{
+	struct glassram_span all;
+
+	glassram_regions_span(&target->regions, &all.start, &all.end);
+	return scan_spans(target, work, arm, &all, 1, armed);
+}
+
+static int wp_async_arm(struct glassram_mm *target, struct glassram_work *work,
+			const struct glassram_span *spans, u32 nr, u64 *armed)
+{
+	return scan_spans(target, work, true, spans, nr, armed);
 }
 
 const struct glassram_backend glassram_wp_async = {
@@ -153,6 +193,7 @@ const struct glassram_backend glassram_wp_async = {
 	.start = glassram_uffd_mint,
 	.watch = glassram_uffd_register,
 	.scan = wp_async_scan,
+	.arm = wp_async_arm,
 };
 
 #endif /* GLASSRAM_HAS_WP_ASYNC */

@@ -103,7 +103,7 @@ FIXTURE_VARIANT_ADD(arguments, THREADS)
 FIXTURE_VARIANT_ADD(arguments, OPTIONS)
 {
 	.request = GLASSRAM_OPTIONS, .unknown_flag = 1U << 31,
-	.pad = offsetof(struct glassram_options, follow),
+	.pad = offsetof(struct glassram_options, follow), .first = GLASSRAM_OPTIONS_SIZE_VER0,
 };
 
 FIXTURE_VARIANT_ADD(arguments, STATS)

@@ -7,7 +7,7 @@ KSELFTEST_HARNESS ?= /usr/src/kernel-files/tools/testing/selftests
 
 KSELFTEST_NAMES := frozen running arguments attach tables mappings pace \
 	kinds layout process threads intact hostile softdirty module programs \
-	clients pause targets deferred observed \
+	clients pause targets deferred observed budget \
 	events events_process events_layout events_hit events_session fail_nth
 
 # What the second kernel row runs: the loss tests, and one of everything else.

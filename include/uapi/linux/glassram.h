@@ -79,8 +79,10 @@ extern "C" {
 #define GLASSRAM_FEATURE_POLICY (1ULL << 0) /* eBPF policies can be bound */
 #define GLASSRAM_FEATURE_LAYOUT_EVENTS (1ULL << 1) /* EVENTS has MAP to REMAP */
 #define GLASSRAM_FEATURE_KFUNCS (1ULL << 2) /* BPF programs can read counters */
+#define GLASSRAM_FEATURE_BUDGET (1ULL << 3) /* OPTIONS takes a budget */
 #define GLASSRAM_FEATURE_VALID \
-	(GLASSRAM_FEATURE_POLICY | GLASSRAM_FEATURE_LAYOUT_EVENTS | GLASSRAM_FEATURE_KFUNCS)
+	(GLASSRAM_FEATURE_POLICY | GLASSRAM_FEATURE_LAYOUT_EVENTS | GLASSRAM_FEATURE_KFUNCS | \
+	 GLASSRAM_FEATURE_BUDGET)
 
 /* Protection backends: bits of glassram_query.backends. */
 #define GLASSRAM_BACKEND_WP_ASYNC (1ULL << 0) /* userfaultfd, asynchronous */
@@ -450,11 +452,24 @@ struct glassram_threads {
 #define GLASSRAM_OPTION_RATE (1U << 0) /* set @rate_hz */
 #define GLASSRAM_OPTION_POLICY (1U << 1) /* bind @policy; "" unbinds */
 #define GLASSRAM_OPTION_FOLLOW (1U << 2) /* set @follow */
+#define GLASSRAM_OPTION_BUDGET (1U << 3) /* set @budget */
+#define GLASSRAM_OPTION_PRICE (1U << 4) /* set @fault_ns and @call_ns */
 #define GLASSRAM_OPTION_VALID_FLAGS \
-	(GLASSRAM_OPTION_RATE | GLASSRAM_OPTION_POLICY | GLASSRAM_OPTION_FOLLOW)
+	(GLASSRAM_OPTION_RATE | GLASSRAM_OPTION_POLICY | GLASSRAM_OPTION_FOLLOW | \
+	 GLASSRAM_OPTION_BUDGET | GLASSRAM_OPTION_PRICE)
 
 #define GLASSRAM_RATE_DEFAULT 10
 #define GLASSRAM_RATE_MAX 1000
+
+/* Budgets are in parts per 10,000 of the targets' CPU time. */
+#define GLASSRAM_BUDGET_ALL 10000 /* no limit: everything is armed at each tick */
+/* Prices of natively run kernels, until the client has measured its own. */
+#define GLASSRAM_FAULT_NS_DEFAULT 750
+#define GLASSRAM_CALL_NS_DEFAULT 1000
+#define GLASSRAM_PRICE_MAX 1000000 /* highest of any of them */
+
+/* Size of struct glassram_options before budget. */
+#define GLASSRAM_OPTIONS_SIZE_VER0 48
 
 /**
  * struct glassram_options - read and change settings (OPTIONS)
@@ -468,12 +483,20 @@ struct glassram_threads {
  *	wants watched (TARGET_ADD): opening their mem file is the permission. 0:
  *	only the targets themselves
  * @policy: name of a registered policy, NUL-terminated; "" counts every write
+ * @budget: what the targets may pay for being watched, in parts per 10,000 of
+ *	their CPU time, 1 to GLASSRAM_BUDGET_ALL. Pages stay armed until they are
+ *	hit; the budget decides which of those that were hit are armed again at a
+ *	tick. GLASSRAM_BUDGET_ALL: all of them, whatever it costs
+ * @fault_ns: what one fault of an armed page costs its thread, ns
+ * @call_ns: what one run of neighbouring pages to arm costs them, ns: a hold of
+ *	mmap_lock, a flush of TLBs
+ * @pad: must be 0
  *
  * On success all fields hold the settings now in force. A field whose flag is
  * not set is ignored on input, @follow must then be 0.
  *
  * Errors: EINVAL; EFAULT; ENOENT no policy of that name; EOPNOTSUPP this
- * module was built without policies.
+ * module was built without policies, or its backend can only arm everything.
  */
 struct glassram_options {
 	__u32 size;
@@ -481,6 +504,10 @@ struct glassram_options {
 	__u32 rate_hz;
 	__u32 follow;
 	char policy[GLASSRAM_POLICY_NAME_LEN];
+	__u32 budget;
+	__u32 fault_ns;
+	__u32 call_ns;
+	__u32 pad;
 };
 
 /**
@@ -513,9 +540,19 @@ struct glassram_options {
  *	the kfuncs
  * @clients: out: session fds
  * @owner: out: 1 if the caller's fd owns the session, else 0
+ * @cpu_ns: out: CPU time of the targets' threads while they were watched, up to
+ *	the last ADVANCE; 0 without a budget
+ * @price_ns: out: what they paid of it for being watched: @again faults and
+ *	@calls runs, at the prices of OPTIONS
+ * @again: out: hits of pages that had been armed: faults that nobody would have
+ *	had unwatched
+ * @calls: out: runs of pages that were armed, all epochs together
+ * @unarmed: out: pages that the budget left unarmed at the last ADVANCE
+ * @budget: out: see OPTIONS
+ * @pad: out: 0
  *
- * @faults to @lost, @unexplained, @armed and @advance_ns count since the last
- * RESET.
+ * @faults to @lost, @unexplained, @armed, @advance_ns and @cpu_ns to @calls count
+ * since the last RESET.
  */
 struct glassram_stats {
 	__u32 size;
@@ -542,6 +579,13 @@ struct glassram_stats {
 	__u64 session;
 	__u32 clients;
 	__u32 owner;
+	__u64 cpu_ns;
+	__u64 price_ns;
+	__u64 again;
+	__u64 calls;
+	__u64 unarmed;
+	__u32 budget;
+	__u32 pad;
 };
 
 /* Size of struct glassram_stats before session. */
