@@ -93,13 +93,16 @@ enum glassram_error glassram_query(struct glassram_query *ret_query);
  * @policy: name of a registered policy, or NULL to count every write
  * @shared: if the process is watched already, join that session as one more
  *	client instead of failing with GLASSRAM_ERR_BUSY. A client that joins
- *	reads; @rate_hz and @policy are then left as the owner wants them
+ *	reads; the other settings are then left as the owner wants them
+ * @budget: what the target may pay for being watched, as for
+ *	glassram_set_budget(); 0 for the default, which is GLASSRAM_BUDGET_ALL
  */
 struct glassram_attach_settings {
 	size_t size;
 	uint32_t rate_hz;
 	const char *policy;
 	bool shared;
+	uint32_t budget;
 };
 
 /**
@@ -192,7 +195,8 @@ enum glassram_error glassram_advance(struct glassram_session *session, uint32_t 
  * @bytes: its length
  * @slots: slots covered
  * @generation: compare with glassram_control.counters_generation
- * @hits, @stamp, @owner: one u32 for each slot, inside @map
+ * @hits, @stamp, @owner, @armed, @observed: one u32 for each slot, inside @map;
+ *	see GLASSRAM_COLUMN_* and glassram_observed()
  * @nr_columns, @columns: the list as the module gave it
  */
 struct glassram_columns {
@@ -204,6 +208,8 @@ struct glassram_columns {
 	const volatile uint32_t *hits;
 	const volatile uint32_t *stamp;
 	const volatile uint32_t *owner;
+	const volatile uint32_t *armed;
+	const volatile uint32_t *observed;
 	uint32_t nr_columns;
 	struct glassram_column columns[8];
 };
@@ -308,6 +314,27 @@ enum glassram_error glassram_control_read(struct glassram_session *session,
  * glassram_set_rate() - change the arming rate, 1 to GLASSRAM_RATE_MAX Hz
  */
 enum glassram_error glassram_set_rate(struct glassram_session *session, uint32_t rate_hz);
+
+/**
+ * glassram_set_budget() - change what the targets may pay for being watched
+ * @budget: parts per 10,000 of their CPU time, 1 to GLASSRAM_BUDGET_ALL: then all
+ *	pages are armed at each tick, and counted exactly. With less, a page that was
+ *	hit may stay unarmed for a while: its hits are then to be seen against
+ *	glassram_observed()
+ *
+ * Owner only. GLASSRAM_ERR_FEATURE_MISSING: this kernel arms all or nothing.
+ */
+enum glassram_error glassram_set_budget(struct glassram_session *session, uint32_t budget);
+
+/**
+ * glassram_set_price() - what watching costs on this machine
+ * @fault_ns: one fault of an armed page, 1 to GLASSRAM_PRICE_MAX
+ * @call_ns: one run of pages to arm, up to GLASSRAM_PRICE_MAX
+ *
+ * Owner only. Budgets are kept, and STATS reckons, by these.
+ */
+enum glassram_error glassram_set_price(struct glassram_session *session, uint32_t fault_ns,
+				       uint32_t call_ns);
 
 /**
  * glassram_set_policy() - bind a registered policy by name; "" unbinds

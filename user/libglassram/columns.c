@@ -41,7 +41,7 @@ static const volatile uint32_t *find_column(const struct glassram_columns *colum
 	return NULL;
 }
 
-/* A newer module may have more columns than this library keeps; the three that
+/* A newer module may have more columns than this library keeps; the five that
  * it needs are among the first, whose place in the list never changes.
  */
 static int export_counters(struct glassram_session *session, struct glassram_counters *counters,
@@ -106,7 +106,10 @@ enum glassram_error glassram_columns_init(struct glassram_session *session,
 	columns.hits = find_column(&columns, GLASSRAM_COLUMN_HITS);
 	columns.stamp = find_column(&columns, GLASSRAM_COLUMN_STAMP);
 	columns.owner = find_column(&columns, GLASSRAM_COLUMN_OWNER);
-	if (!columns.hits || !columns.stamp || !columns.owner) {
+	columns.armed = find_column(&columns, GLASSRAM_COLUMN_ARMED);
+	columns.observed = find_column(&columns, GLASSRAM_COLUMN_OBSERVED);
+	if (!columns.hits || !columns.stamp || !columns.owner || !columns.armed ||
+	    !columns.observed) {
 		glassram_columns_finish(&columns);
 		return gr_fail(GLASSRAM_ERR_DMABUF, "the loaded glassram.ko lays the counters out in a way that libglassram %s cannot read: build and install both from the same sources",
 			       GLASSRAM_VERSION);

@@ -66,6 +66,12 @@ enum glassram_error glassram_query(struct glassram_query *ret_query)
 	return GLASSRAM_OK;
 }
 
+static enum glassram_error fail_budget(uint32_t budget)
+{
+	return gr_fail(GLASSRAM_ERR_INVALID, "a budget of %u is out of range: give 1 to %u, in parts per 10,000 of the target's CPU time",
+		       budget, GLASSRAM_BUDGET_ALL);
+}
+
 /* The caller's settings may be of an older or a newer library. */
 static enum glassram_error get_settings(const struct glassram_attach_settings *given,
 					struct glassram_attach_settings *ret_settings)
@@ -91,6 +97,8 @@ static enum glassram_error get_settings(const struct glassram_attach_settings *g
 	if (settings.rate_hz > GLASSRAM_RATE_MAX)
 		return gr_fail(GLASSRAM_ERR_INVALID, "a rate of %u Hz is too high: give 1 to %u",
 			       settings.rate_hz, GLASSRAM_RATE_MAX);
+	if (settings.budget > GLASSRAM_BUDGET_ALL)
+		return fail_budget(settings.budget);
 	*ret_settings = settings;
 	return GLASSRAM_OK;
 }
@@ -104,6 +112,8 @@ static enum glassram_error set_options(struct glassram_session *session,
 	if (errno == ENOENT)
 		return gr_fail(GLASSRAM_ERR_POLICY, "no policy named \"%s\" is registered: load it first with `--policy FILE.bpf.o`; `bpftool struct_ops show` lists those that are",
 			       options->policy);
+	if (errno == EOPNOTSUPP && options->flags & GLASSRAM_OPTION_BUDGET)
+		return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, "this kernel lacks asynchronous write-protection, without which all pages are armed or none: leave out the budget, or use kernel 6.7 or later");
 	if (errno == EOPNOTSUPP)
 		return gr_fail(GLASSRAM_ERR_FEATURE_MISSING, "the loaded glassram.ko was built without policies: rebuild it with pahole installed (`sudo apt install pahole`) and a kernel with BTF");
 	return gr_explain_session(errno, session->pid, "OPTIONS");
@@ -128,6 +138,10 @@ static enum glassram_error apply_settings(struct glassram_session *session,
 	if (settings->rate_hz) {
 		options.flags |= GLASSRAM_OPTION_RATE;
 		options.rate_hz = settings->rate_hz;
+	}
+	if (settings->budget) {
+		options.flags |= GLASSRAM_OPTION_BUDGET;
+		options.budget = settings->budget;
 	}
 	if (settings->policy) {
 		error = set_policy_name(&options, settings->policy);
@@ -390,6 +404,27 @@ enum glassram_error glassram_set_rate(struct glassram_session *session, uint32_t
 	if (!rate_hz || rate_hz > GLASSRAM_RATE_MAX)
 		return gr_fail(GLASSRAM_ERR_INVALID, "a rate of %u Hz is out of range: give 1 to %u",
 			       rate_hz, GLASSRAM_RATE_MAX);
+	return set_options(session, &options);
+}
+
+enum glassram_error glassram_set_budget(struct glassram_session *session, uint32_t budget)
+{
+	struct glassram_options options = { .flags = GLASSRAM_OPTION_BUDGET, .budget = budget };
+
+	return budget && budget <= GLASSRAM_BUDGET_ALL ? set_options(session, &options) :
+							 fail_budget(budget);
+}
+
+enum glassram_error glassram_set_price(struct glassram_session *session, uint32_t fault_ns,
+				       uint32_t call_ns)
+{
+	struct glassram_options options = {
+		.flags = GLASSRAM_OPTION_PRICE, .fault_ns = fault_ns, .call_ns = call_ns,
+	};
+
+	if (!fault_ns || fault_ns > GLASSRAM_PRICE_MAX || call_ns > GLASSRAM_PRICE_MAX)
+		return gr_fail(GLASSRAM_ERR_INVALID, "prices of %u and %u ns are out of range: a fault costs 1 to %u ns, an arming call up to %u",
+			       fault_ns, call_ns, GLASSRAM_PRICE_MAX, GLASSRAM_PRICE_MAX);
 	return set_options(session, &options);
 }
 
