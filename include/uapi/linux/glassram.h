@@ -868,7 +868,7 @@ struct glassram_events {
 #define GLASSRAM_QUERY _IOWR(GLASSRAM_IOCTL_TYPE, 0xC0, struct glassram_query)
 #define GLASSRAM_ATTACH _IOW(GLASSRAM_IOCTL_TYPE, 0xC1, struct glassram_attach)
 
-/* On a session. 0xDA and 0xDB are kept for budgets and filters. */
+/* On a session. 0xDA and 0xDB are kept for filters. */
 #define GLASSRAM_ADVANCE _IOWR(GLASSRAM_IOCTL_TYPE, 0xD0, struct glassram_advance)
 #define GLASSRAM_COUNTERS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD1, struct glassram_counters)
 #define GLASSRAM_REGIONS _IOWR(GLASSRAM_IOCTL_TYPE, 0xD2, struct glassram_regions)
