@@ -118,6 +118,7 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 	block = glassram_slots_lookup(&target->index, address);
 	if (likely(block)) {
 		u32 stamp = READ_ONCE(block->column[GLASSRAM_STAMP][i]);
+		u32 armed = READ_ONCE(block->column[GLASSRAM_ARMED][i]);
 		bool counted = (s32)(stamp - epoch) >= 0;
 
 		/*
@@ -126,7 +127,7 @@ static __always_inline void count_write(struct glassram_mm *target, struct vm_ar
 		 * by now ADVANCE may have armed the page for the next epoch.
 		 */
 		if (unlikely(counted || (stamp >= GLASSRAM_FIRST_EPOCH &&
-					 (s32)(stamp - READ_ONCE(block->column[GLASSRAM_ARMED][i])) >= 0)))
+					 (s32)(stamp - armed) >= 0)))
 			set_bit(i, block->raced);
 		if (counted)
 			return;

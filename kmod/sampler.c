@@ -149,7 +149,7 @@ struct run {
 /* The columns change meanwhile: each word is read once. */
 static __u32 read_once(const __u32 *word)
 {
-	return *(const volatile __u32 *)word;
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
 static struct run look_at_run(struct glassram_sampler *sampler, __u32 chance,

@@ -206,7 +206,7 @@ struct glassram_slot_block *glassram_slots_get(struct glassram_slots *slots,
 
 /* Its page was armed and is not any more. */
 static void unarm(struct glassram_slots *slots, struct glassram_slot_block *block,
-		   unsigned int i)
+		  unsigned int i)
 {
 	if (!block->column[GLASSRAM_ARMED][i])
 		return;
