@@ -13,6 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 prefix=$dir/usr
 mkdir -p "$prefix/include" "$prefix/lib/pkgconfig"
 cp -r include/glassram "$prefix/include/"
+cp shaders/hilbert.glsl "$prefix/include/glassram/"
 cp -r include/uapi/linux "$prefix/include/"
 cp -P "$BUILD"/libglassram.a "$BUILD"/libglassram.so* "$prefix/lib/"
 sed "s|@PREFIX@|$prefix|; s|@LIBDIR@|$prefix/lib|; s|@VERSION@|9.8.7|" \
@@ -73,8 +74,8 @@ header()
 
 declared()
 {
-	printf '#include "%s"\n' include/glassram/*.h |
-		gcc -E -I. -Iinclude -Iinclude/uapi - |
+	printf '#include <glassram/%s>\n' $(cd include/glassram && ls -- *.h) |
+		gcc -E -P -Iinclude -Iinclude/uapi - | grep -v '^static' |
 		grep -oE '\bglassram_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
@@ -98,11 +99,9 @@ check "pkg-config knows the version" test "$(flags --modversion)" = 9.8.7
 check "a C program with the shared library" shared gcc "$dir/program.c"
 check "a C++ program with the shared library" shared g++ "$dir/program.cpp"
 check "a C program with the static library" static
-check "the header alone, C" header glassram/glassram.h gcc -std=gnu17
-check "the header alone, C++" header glassram/glassram.h g++ -x c++ -std=c++17
-for file in estimate trace; do
-	check "$file.h alone, C" header glassram/$file.h gcc -std=gnu17
-	check "$file.h alone, C++" header glassram/$file.h g++ -x c++ -std=c++17
+for file in $(cd include/glassram && ls -- *.h); do
+	check "$file alone, C" header "glassram/$file" gcc -std=gnu17
+	check "$file alone, C++" header "glassram/$file" g++ -x c++ -std=c++17
 done
 check "the ioctl header alone, C90" header linux/glassram.h gcc -std=gnu90
 check "the ioctl header alone, C++98" header linux/glassram.h g++ -x c++ -std=gnu++98 -Wno-long-long
