@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <glassram/config.h>
+
 /* Exit statuses of every command. */
 #define GLASSCTL_DONE 0
 #define GLASSCTL_FAILED 1 /* what was asked for could not be had, or is missing */
@@ -26,6 +28,7 @@
  * @oracle: show what the best allocation could do, too
  * @method: enum glassram_method
  * @files: the file arguments, @nr_files of them, for commands that have some
+ * @config: the settings, for commands that have a target, and for "config"
  */
 struct glassctl_options {
 	bool json;
@@ -40,6 +43,7 @@ struct glassctl_options {
 	int method;
 	char **files;
 	size_t nr_files;
+	struct glassram_config config;
 };
 
 /* The commands; each returns an exit status and has printed its own errors. */
@@ -54,5 +58,6 @@ int glassctl_sample_bench(const struct glassctl_options *options);
 
 /* sample_bench.c: a method of estimation by its name. Return: whether there is one. */
 bool glassctl_method(const char *name, int *ret_method);
+int glassctl_config(const struct glassctl_options *options);
 
 #endif
