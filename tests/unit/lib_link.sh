@@ -74,8 +74,8 @@ header()
 
 declared()
 {
-	printf '#include <glassram/%s>\n' $(cd include/glassram && ls -- *.h) |
-		gcc -E -P -Iinclude -Iinclude/uapi - | grep -v '^static' |
+	printf '#include "%s"\n' include/glassram/*.h |
+		gcc -E -P -I. -Iinclude -Iinclude/uapi - | grep -v '^static' |
 		grep -oE '\bglassram_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
