@@ -8,6 +8,9 @@
  *   GLASSRAM_TRACE=FILE     the trace; FILE.PID, FILE.PID.2, ... where it exists
  *   GLASSRAM_TRACE_HZ=N     epochs a second, 1 to 1000 (60)
  *   GLASSRAM_TRACE_PID=PID  record only this process, not those that it starts
+ *   GLASSRAM_TRACE_BUDGET=P arm only what costs the program P % of its CPU time,
+ *                           0.1 to 100; the trace then holds what was seen
+ *   GLASSRAM_TRACE_FIGURES=FILE  what it cost, one line of JSON for each program
  *
  * A forked child is not recorded; what it executes then is.
  *
@@ -35,28 +38,44 @@
 /* How often one process may execute another program with the same FILE. */
 #define EXECS_MAX 1000
 
-static unsigned int rate_hz = RATE_DEFAULT;
+#define BUDGET_MIN 0.1
+#define BUDGET_MAX 100.0
+
+static struct recorder recorder = { .rate_hz = RATE_DEFAULT };
+
+/* A number in the environment. Return: false, with a line that says why, if it is none. */
+static bool number(const char *name, double min, double max, double *ret_value)
+{
+	const char *text = getenv(name);
+	double value;
+	char *end;
+
+	if (!text)
+		return true;
+	value = strtod(text, &end);
+	if (end == text || *end || !(value >= min && value <= max)) {
+		fprintf(stderr, "glassram: not recording: %s takes %g to %g, not \"%s\"\n", name,
+			min, max, text);
+		return false;
+	}
+	*ret_value = value;
+	return true;
+}
 
 /* Is recording wanted of this process? Return: FILE or NULL. */
 static const char *wanted(void)
 {
 	const char *file = getenv("GLASSRAM_TRACE");
-	const char *rate = getenv("GLASSRAM_TRACE_HZ");
 	const char *pid = getenv("GLASSRAM_TRACE_PID");
-	char *end;
-	long value;
+	double rate = RATE_DEFAULT, budget = 0;
 
 	if (!file || !*file || (pid && atol(pid) != getpid()))
 		return NULL;
-	if (!rate)
-		return file;
-	value = strtol(rate, &end, 10);
-	if (end == rate || *end || value < 1 || value > RATE_MAX) {
-		fprintf(stderr, "glassram: not recording: GLASSRAM_TRACE_HZ takes 1 to %d, not \"%s\"\n",
-			RATE_MAX, rate);
+	if (!number("GLASSRAM_TRACE_HZ", 1, RATE_MAX, &rate) ||
+	    !number("GLASSRAM_TRACE_BUDGET", BUDGET_MIN, BUDGET_MAX, &budget))
 		return NULL;
-	}
-	rate_hz = value;
+	recorder.rate_hz = rate;
+	recorder.share = budget / 100 * GLASSRAM_SAMPLER_ONE;
 	return file;
 }
 
@@ -125,18 +144,24 @@ static void run_anywhere(void)
 
 static __attribute__((noreturn)) void record(struct selfwatch *watch, int file, int ready)
 {
+	const char *figures = getenv("GLASSRAM_TRACE_FIGURES");
 	int error;
 
 	setsid(); /* Ctrl-C is for the program */
 	prctl(PR_SET_NAME, "glassram-trace");
 	run_anywhere();
 	let_go(watch, &file, &ready);
-	/* what is there before main() is the first record */
-	error = record_round(watch, file);
+	recorder.watch = watch;
+	recorder.file = file;
+	error = recorder_begin(&recorder);
 	if (write(ready, &error, sizeof(error)) != sizeof(error) || error)
 		_exit(1);
 	close(ready);
-	error = record_until_end(watch, file, rate_hz);
+	error = recorder_run(&recorder);
+	if (figures) {
+		file = open(figures, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+		recorder_figures(&recorder, file);
+	}
 	_exit(error != 0);
 }
 
@@ -164,6 +189,7 @@ static __attribute__((constructor)) void start(void)
 	}
 	if (pipe2(ready, O_CLOEXEC))
 		goto close_file;
+	recorder.pid = getpid();
 	child = split();
 	if (!child) {
 		/* a grandchild: nobody's child once its parent is gone */

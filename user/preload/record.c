@@ -6,7 +6,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,38 +47,63 @@ static int put(int file, const uint64_t *words, size_t nr)
 	return 0;
 }
 
-int record_round(struct selfwatch *watch, int file)
+static int put_record(struct recorder *recorder, const struct selfwatch_list *list)
 {
-	int error = selfwatch_round(watch);
 	uint64_t words[WORDS];
 	struct timespec now;
 	size_t nr = 3;
+	int error;
 
-	if (error)
-		return error;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	words[0] = EPOCH_WORD;
 	words[1] = now.tv_sec * NS_PER_S + now.tv_nsec;
-	words[2] = watch->nr_written;
-	for (size_t i = 0; i < watch->nr_written; i++) {
-		const struct selfwatch_range *range = &watch->written[i];
+	words[2] = list->nr;
+	for (size_t i = 0; i < list->nr; i++) {
+		const struct selfwatch_range *range = &list->range[i];
+		uint64_t pages = (range->end - range->start) >> PAGE_SHIFT;
 
 		if (nr + 2 > WORDS) {
-			error = put(file, words, nr);
+			error = put(recorder->file, words, nr);
 			if (error)
 				return error;
 			nr = 0;
 		}
 		words[nr++] = range->start >> PAGE_SHIFT;
-		words[nr++] = (range->end - range->start) >> PAGE_SHIFT;
+		words[nr++] = pages;
+		recorder->pages += pages;
 	}
-	return put(file, words, nr);
+	return put(recorder->file, words, nr);
 }
 
-int record_until_end(struct selfwatch *watch, int file, unsigned int rate_hz)
+static int one_round(struct recorder *recorder)
+{
+	struct selfwatch *watch = recorder->watch;
+	int error = recorder->share ? sampled_round(&recorder->sampled) : selfwatch_round(watch);
+
+	if (error)
+		return error;
+	recorder->rounds++;
+	recorder->scan_ns += watch->scan_ns;
+	return put_record(recorder, recorder->share ? &recorder->sampled.seen : &watch->written);
+}
+
+int recorder_begin(struct recorder *recorder)
+{
+	int error;
+
+	if (recorder->share) {
+		error = sampled_open(&recorder->sampled, recorder->watch, recorder->pid,
+				     recorder->share);
+		if (error)
+			return error;
+	}
+	return one_round(recorder);
+}
+
+int recorder_run(struct recorder *recorder)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	uint64_t period = NS_PER_S / rate_hz, next;
+	uint64_t period = NS_PER_S / recorder->rate_hz, next;
 	struct timespec at;
 	int error = 0;
 
@@ -92,7 +119,7 @@ int record_until_end(struct selfwatch *watch, int file, unsigned int rate_hz)
 		at.tv_nsec = next % NS_PER_S;
 		if (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL))
 			continue;
-		error = record_round(watch, file);
+		error = one_round(recorder);
 		/* after a long stop go on from here, not with a burst of rounds */
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		late = now.tv_sec * NS_PER_S + now.tv_nsec;
@@ -100,4 +127,21 @@ int record_until_end(struct selfwatch *watch, int file, unsigned int rate_hz)
 			next = late;
 	}
 	return error == -ESRCH ? 0 : error;
+}
+
+void recorder_figures(const struct recorder *recorder, int file)
+{
+	const struct sampled *sampled = &recorder->sampled;
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	dprintf(file,
+		"{\"rounds\": %" PRIu64 ", \"pages\": %" PRIu64 ", \"registered\": %" PRIu64
+		", \"scan_ns\": %" PRIu64 ", \"recorder_cpu_ns\": %" PRIu64
+		", \"hits\": %" PRIu64 ", \"armed\": %" PRIu64 ", \"calls\": %" PRIu64
+		", \"fault_ns\": %" PRIu32 ", \"call_ns\": %" PRIu32 ", \"program_cpu_ns\": %" PRIu64 "}\n",
+		recorder->rounds, recorder->pages, recorder->watch->registered,
+		recorder->scan_ns, (uint64_t)(cpu.tv_sec * NS_PER_S + cpu.tv_nsec), sampled->hits,
+		sampled->armed, sampled->calls, sampled->fault_ns, sampled->call_ns,
+		sampled->cpu_ns);
 }

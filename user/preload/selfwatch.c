@@ -31,25 +31,36 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/* Make room for one more element. Return: 0 or -ENOMEM. */
-static int grow(struct selfwatch_range **list, size_t *room, size_t nr)
+int selfwatch_list_add(struct selfwatch_list *list, uint64_t start, uint64_t end)
 {
-	size_t want = *room ? 2 * *room : ROOM_FIRST;
+	size_t want = list->room ? 2 * list->room : ROOM_FIRST;
 	void *bigger;
 
-	if (nr < *room)
+	if (list->nr && list->range[list->nr - 1].end == start) {
+		list->range[list->nr - 1].end = end;
 		return 0;
-	if (*list)
-		bigger = mremap(*list, *room * sizeof(**list), want * sizeof(**list),
-				MREMAP_MAYMOVE);
-	else
-		bigger = mmap(NULL, want * sizeof(**list), PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (bigger == MAP_FAILED)
-		return -ENOMEM;
-	*list = bigger;
-	*room = want;
+	}
+	if (list->nr == list->room) {
+		if (list->room)
+			bigger = mremap(list->range, list->room * sizeof(*list->range),
+					want * sizeof(*list->range), MREMAP_MAYMOVE);
+		else
+			bigger = mmap(NULL, want * sizeof(*list->range), PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (bigger == MAP_FAILED)
+			return -ENOMEM;
+		list->range = bigger;
+		list->room = want;
+	}
+	list->range[list->nr++] = (struct selfwatch_range){ start, end };
 	return 0;
+}
+
+void selfwatch_list_finish(struct selfwatch_list *list)
+{
+	if (list->room)
+		munmap(list->range, list->room * sizeof(*list->range));
+	memset(list, 0, sizeof(*list));
 }
 
 int selfwatch_open(struct selfwatch *watch, const char **ret_what)
@@ -89,10 +100,8 @@ void selfwatch_close(struct selfwatch *watch)
 		close(watch->pagemap);
 	if (watch->maps >= 0)
 		close(watch->maps);
-	if (watch->written)
-		munmap(watch->written, watch->room * sizeof(*watch->written));
-	if (watch->mappings)
-		munmap(watch->mappings, watch->mappings_room * sizeof(*watch->mappings));
+	selfwatch_list_finish(&watch->written);
+	selfwatch_list_finish(&watch->mappings);
 	memset(watch, 0, sizeof(*watch));
 	watch->uffd = watch->pagemap = watch->maps = -1;
 }
@@ -120,17 +129,13 @@ static int take_line(struct selfwatch *watch, const char *line)
 {
 	struct selfwatch_range range;
 	const char *at = hex(line, &range.start);
-	int error;
 
 	if (*at++ != '-')
 		return 0;
 	at = hex(at, &range.end);
 	if (at[0] != ' ' || at[1] == '\0' || at[2] != 'w' || at[3] == '\0' || at[4] != 'p')
 		return 0;
-	error = grow(&watch->mappings, &watch->mappings_room, watch->nr_mappings);
-	if (!error)
-		watch->mappings[watch->nr_mappings++] = range;
-	return error;
+	return selfwatch_list_add(&watch->mappings, range.start, range.end);
 }
 
 /* The private writable mappings. Return: 0, -ESRCH when the address space is gone, or else. */
@@ -141,7 +146,7 @@ static int read_mappings(struct selfwatch *watch)
 	size_t have = 0;
 	off_t offset = 0;
 
-	watch->nr_mappings = 0;
+	watch->mappings.nr = 0;
 	for (;;) {
 		ssize_t n = pread(watch->maps, text + have, sizeof(text) - 1 - have, offset);
 		char *line = text, *end;
@@ -152,7 +157,7 @@ static int read_mappings(struct selfwatch *watch)
 		if (n < 0)
 			return -errno;
 		if (!n)
-			return watch->nr_mappings ? 0 : -ESRCH;
+			return watch->mappings.nr ? 0 : -ESRCH;
 		offset += n;
 		have += n;
 		text[have] = '\0';
@@ -198,8 +203,8 @@ static bool is_watched(const struct selfwatch *watch, const struct selfwatch_ran
 
 static void register_new(struct selfwatch *watch)
 {
-	for (size_t i = 0; i < watch->nr_mappings; i++) {
-		const struct selfwatch_range *range = &watch->mappings[i];
+	for (size_t i = 0; i < watch->mappings.nr; i++) {
+		const struct selfwatch_range *range = &watch->mappings.range[i];
 		struct uffdio_register reg = {
 			.range = { .start = range->start, .len = range->end - range->start },
 			.mode = UFFDIO_REGISTER_MODE_WP,
@@ -214,34 +219,13 @@ static void register_new(struct selfwatch *watch)
 	}
 }
 
-/* Add what a scan found, joined to what it continues. Return: 0 or -ENOMEM. */
-static int keep(struct selfwatch *watch, const struct page_region *found, long nr)
-{
-	for (long i = 0; i < nr; i++) {
-		struct selfwatch_range *last;
-		int error = grow(&watch->written, &watch->room, watch->nr_written);
-
-		if (error)
-			return error;
-		last = watch->written + watch->nr_written;
-		if (watch->nr_written && last[-1].end == found[i].start) {
-			last[-1].end = found[i].end;
-			continue;
-		}
-		last->start = found[i].start;
-		last->end = found[i].end;
-		watch->nr_written++;
-	}
-	return 0;
-}
-
-int selfwatch_round(struct selfwatch *watch)
+static int scan_all(struct selfwatch *watch, uint64_t flags)
 {
 	struct page_region found[BATCH];
 	/* Pages of a file or of zeroes that were only read are not written, armed or not. */
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
-		.flags = PM_SCAN_WP_MATCHING,
+		.flags = flags,
 		.vec = (uintptr_t)found,
 		.vec_len = BATCH,
 		.category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO,
@@ -253,13 +237,13 @@ int selfwatch_round(struct selfwatch *watch)
 	int error = read_mappings(watch);
 	uint64_t begin;
 
-	watch->nr_written = 0;
+	watch->written.nr = 0;
 	if (error)
 		return error;
 	register_new(watch);
 	begin = now_ns();
-	scan.start = watch->mappings[0].start;
-	scan.end = watch->mappings[watch->nr_mappings - 1].end;
+	scan.start = watch->mappings.range[0].start;
+	scan.end = watch->mappings.range[watch->mappings.nr - 1].end;
 	while (scan.start < scan.end) {
 		long nr = ioctl(watch->pagemap, PAGEMAP_SCAN, &scan);
 
@@ -267,11 +251,59 @@ int selfwatch_round(struct selfwatch *watch)
 			continue;
 		if (nr < 0)
 			return -errno;
-		error = keep(watch, found, nr);
+		for (long i = 0; i < nr && !error; i++)
+			error = selfwatch_list_add(&watch->written, found[i].start, found[i].end);
 		if (error)
 			return error;
 		scan.start = scan.walk_end;
 	}
 	watch->scan_ns = now_ns() - begin;
 	return 0;
+}
+
+int selfwatch_round(struct selfwatch *watch)
+{
+	return scan_all(watch, PM_SCAN_WP_MATCHING);
+}
+
+int selfwatch_look(struct selfwatch *watch)
+{
+	return scan_all(watch, 0);
+}
+
+/* The first mapping that ends beyond an address. Return: its number, or nr_mappings. */
+static size_t mapping_beyond(const struct selfwatch *watch, uint64_t address)
+{
+	size_t low = 0, high = watch->mappings.nr;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (watch->mappings.range[middle].end > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+unsigned int selfwatch_arm(struct selfwatch *watch, uint64_t start, uint64_t end)
+{
+	unsigned int calls = 0;
+
+	for (size_t i = mapping_beyond(watch, start);
+	     i < watch->mappings.nr && watch->mappings.range[i].start < end; i++) {
+		const struct selfwatch_range *mapping = &watch->mappings.range[i];
+		uint64_t from = start > mapping->start ? start : mapping->start;
+		uint64_t to = end < mapping->end ? end : mapping->end;
+		struct uffdio_writeprotect arm = {
+			.range = { .start = from, .len = to - from },
+			.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+		};
+
+		/* it may be gone by now, which the next round sees */
+		ioctl(watch->uffd, UFFDIO_WRITEPROTECT, &arm);
+		calls++;
+	}
+	return calls;
 }
