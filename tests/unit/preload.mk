@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # preload.mk: the preload library on a program whose writes are known, and on real ones.
 
-UNIT_TESTS += $(BUILD)/tests/unit/preload
+UNIT_TESTS += $(BUILD)/tests/unit/preload tests/unit/preload_programs.sh
 
 $(BUILD)/tests/unit/preload: tests/unit/preload.c tests/unit/tap.h | $(BUILD)/tests/unit/preload_target $(BUILD)/libglassram-preload.so
 	@mkdir -p $(@D)

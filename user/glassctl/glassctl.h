@@ -27,7 +27,10 @@
  * @budget: share of the writes that may cost a fault
  * @oracle: show what the best allocation could do, too
  * @method: enum glassram_method
- * @files: the file arguments, @nr_files of them, for commands that have some
+ * @output: file to be written, or NULL
+ * @preload: do without the module
+ * @files: the file arguments or the words of a command, @nr_files of them and NULL
+ *	behind them, for commands that have some
  * @config: the settings, for commands that have a target, and for "config"
  */
 struct glassctl_options {
@@ -41,6 +44,8 @@ struct glassctl_options {
 	double budget;
 	bool oracle;
 	int method;
+	const char *output;
+	bool preload;
 	char **files;
 	size_t nr_files;
 	struct glassram_config config;
@@ -55,6 +60,7 @@ int glassctl_stats(const struct glassctl_options *options);
 int glassctl_targets(const struct glassctl_options *options);
 int glassctl_events(const struct glassctl_options *options);
 int glassctl_sample_bench(const struct glassctl_options *options);
+int glassctl_trace(const struct glassctl_options *options);
 
 /* sample_bench.c: a method of estimation by its name. Return: whether there is one. */
 bool glassctl_method(const char *name, int *ret_method);

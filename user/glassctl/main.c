@@ -39,6 +39,7 @@ static const struct command {
 	{ "targets", true, false, glassctl_targets },
 	{ "events", true, false, glassctl_events },
 	{ "sample-bench", false, true, glassctl_sample_bench },
+	{ "trace", false, true, glassctl_trace },
 	{ "config", false, false, glassctl_config },
 };
 
@@ -53,8 +54,10 @@ static const struct option plain_options[] = {
 	{ "follow", no_argument, NULL, 'f' },
 	{ "mask", required_argument, NULL, 'm' },
 	{ "budget", required_argument, NULL, 'b' },
-	{ "oracle", no_argument, NULL, 'o' },
+	{ "oracle", no_argument, NULL, 'O' },
 	{ "method", required_argument, NULL, 'M' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "preload", no_argument, NULL, 'P' },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -69,7 +72,7 @@ struct given {
 
 static void print_help(void)
 {
-	puts("usage: glassctl [OPTION]... COMMAND [PID | TRACE...]\n"
+	puts("usage: glassctl [OPTION]... COMMAND [PID | TRACE... | -- CMD...]\n"
 	     "\n"
 	     "  doctor        what this machine has and lacks, and what mends it\n"
 	     "  list          processes that can be watched, largest first\n"
@@ -81,12 +84,13 @@ static void print_help(void)
 	     "  sample-bench TRACE...\n"
 	     "                what sampling would have cost in recorded traces, and how true\n"
 	     "                the map would have been\n"
+	     "  trace -- CMD  run a command and record which pages it writes in each epoch\n"
 	     "  config        the settings in force, and where each comes from\n"
 	     "\n"
 	     "  -j, --json        print one JSON document; events: one for each line\n"
 	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events: until the target\n"
 	     "                    ends); Ctrl-C prints sooner\n"
-	     "  -r, --rate HZ     arming ticks a second, 1 to 1000 (10)\n"
+	     "  -r, --rate HZ     arming ticks a second, 1 to 1000 (10; trace: 60)\n"
 	     "  -f, --follow      watch the processes that it starts, too\n"
 	     "  -m, --mask LIST   which events, with commas: fork exec exit thread-start\n"
 	     "                    thread-exit refused layout target target-end pause reset\n"
@@ -95,8 +99,10 @@ static void print_help(void)
 	     "                    counted fault)\n"
 	     "  -b, --budget N    sample-bench: share of the writes that may cost a fault,\n"
 	     "                    0.001 to 1 (0.1)\n"
-	     "  -o, --oracle      sample-bench: show what one could do who knows the truth\n"
+	     "  -O, --oracle      sample-bench: show what one could do who knows the truth\n"
 	     "  -M, --method NAME sample-bench: neighbours (the default), direct or l1\n"
+	     "  -o, --output FILE trace: the file (CMD.trace.xz); compressed if it ends in .xz\n"
+	     "  -P, --preload     trace: have the command record itself, without the module\n"
 	     "  --anonymise on    show addresses moved by an unknown distance\n"
 	     "  --config FILE     read settings from here, not from /etc/glassram/config.conf and\n"
 	     "                    ~/.config/glassram/config.conf; config takes all settings as\n"
@@ -268,7 +274,7 @@ int main(int argc, char **argv)
 	long rate;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:r:fm:b:oM:hV", all_options(), NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:r:fm:b:OM:o:PhV", all_options(), NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options.json = true;
@@ -293,8 +299,14 @@ int main(int argc, char **argv)
 			if (!parse_budget(optarg, &options.budget))
 				return usage("--budget takes 0.001 to 1, not", optarg);
 			break;
-		case 'o':
+		case 'O':
 			options.oracle = true;
+			break;
+		case 'o':
+			options.output = optarg;
+			break;
+		case 'P':
+			options.preload = true;
 			break;
 		case 'M':
 			if (!glassctl_method(optarg, &options.method))
@@ -322,7 +334,7 @@ int main(int argc, char **argv)
 		return GLASSCTL_DONE;
 	}
 	if (optind == argc) {
-		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events, config or sample-bench; see `glassctl --help`\n",
+		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events, config, sample-bench or trace; see `glassctl --help`\n",
 		      stderr);
 		return GLASSCTL_USAGE;
 	}
