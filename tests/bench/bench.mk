@@ -10,11 +10,22 @@ BENCH_COMMON := $(addprefix $(BUILD)/tests/bench/,row.o writer.o bare.o) \
 	$(addprefix $(BUILD)/tests/kselftest/,session.o target.o)
 BENCHES += $(BENCH_PROGRAMS)
 
+# What is watched without the module pays; natively.
+PRICE_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,price price_steady)
+BENCHES += $(PRICE_PROGRAMS)
+
 $(BUILD)/tests/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -pthread -Itests/kselftest -MMD -MP -c $< -o $@
 
 $(BENCH_PROGRAMS): %: %.o $(BENCH_COMMON) $(BUILD)/libglassram.a
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(LIBGLASSRAM_LIBS) -o $@
+
+$(BUILD)/tests/bench/price: $(addprefix $(BUILD)/tests/bench/,price.o row.o bare.o)
+	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+$(BUILD)/tests/bench/price_steady: $(addprefix $(BUILD)/tests/bench/,price_steady.o row.o) \
+		$(filter-out %/preload.o %/record.o,$(PRELOAD_OBJECTS))
+	$(CC) $(CFLAGS) $^ $(LDFLAGS) -o $@
 
 -include $(wildcard $(BUILD)/tests/bench/*.d)

@@ -31,8 +31,11 @@
 /* Time between two calls: much more than one takes. */
 #define CALL_GAP_NS 40000
 #define CALL_NS_MIN 200
-/* Between an Intel server (1 us) and a virtual machine that must exit for it (10 us). */
-#define CALL_NS_GUESS 3000
+/*
+ * As in a virtual machine that must be left for each interrupt: too high arms less,
+ * too low would cost the program what it was not to pay. Real machines take 1 us.
+ */
+#define CALL_NS_GUESS 10000
 /* A longer gap is somebody else's turn on that CPU. */
 #define CALL_NS_MAX 50000
 #define GAPS_MIN 20

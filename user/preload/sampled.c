@@ -61,6 +61,20 @@ void sampled_close(struct sampled *sampled)
 	memset(sampled, 0, sizeof(*sampled));
 }
 
+static uint64_t program_ns(const struct sampled *sampled)
+{
+	uint64_t cpu = clock_ns(sampled->clock);
+
+	/* its clock ends with it */
+	return cpu > sampled->clock_first ? cpu - sampled->clock_first : sampled->cpu_ns;
+}
+
+void sampled_resume(struct sampled *sampled)
+{
+	sampled->cpu_ns = program_ns(sampled);
+	sampled->now_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
 /* The block of an address, made where there is none; blocks stay where they are. */
 static struct sampled_block *block_of(struct sampled *sampled, uint64_t address,
 				      struct sampled_block *last)
@@ -147,7 +161,7 @@ static void arm_block(struct sampled *sampled, struct sampled_block *block,
 
 int sampled_round(struct sampled *sampled)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(sampled->clock), ran, earned;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), cpu = program_ns(sampled), ran, earned;
 	uint64_t call_ns;
 	struct glassram_sampler_found found = { 0 };
 	int error = selfwatch_look(sampled->watch);
@@ -156,7 +170,6 @@ int sampled_round(struct sampled *sampled)
 		error = note_all(sampled);
 	if (error)
 		return error;
-	cpu = cpu > sampled->clock_first ? cpu - sampled->clock_first : sampled->cpu_ns;
 	ran = cpu - sampled->cpu_ns;
 	earned = ran * sampled->share / GLASSRAM_SAMPLER_ONE;
 	/* Only a thread that runs at that moment is interrupted: so many did, on average. */

@@ -70,6 +70,9 @@ int sampled_open(struct sampled *sampled, struct selfwatch *watch, pid_t pid, ui
  */
 int sampled_round(struct sampled *sampled);
 
+/* sampled_resume() - go on after a pause, whose time earns nothing */
+void sampled_resume(struct sampled *sampled);
+
 /* sampled_close() - free it; the watch stays */
 void sampled_close(struct sampled *sampled);
 
