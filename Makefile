@@ -125,6 +125,7 @@ install: installable user bpf		## install everything (as root; PREFIX, DESTDIR)
 		$(DESTDIR)$(PREFIX)/share/glassram/policies $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(SYSUSERSDIR)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin/
 	cp -P $(BUILD)/libglassram.a $(BUILD)/libglassram.so* $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(BUILD)/libglassram-preload.so $(DESTDIR)$(LIBDIR)/
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' \
 		user/libglassram/libglassram.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc
 	install -m 644 include/uapi/linux/glassram.h $(DESTDIR)$(PREFIX)/include/linux/
@@ -161,7 +162,8 @@ uninstall:				## remove what install put there
 	$(if $(DESTDIR),rm -rf $(DKMS_SRC),kmod/install.sh remove)
 	rm -rf $(DESTDIR)$(PREFIX)/share/glassram $(DESTDIR)$(PREFIX)/include/glassram
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/glassram.h $(DESTDIR)$(PREFIX)/bin/glassview $(DESTDIR)$(PREFIX)/bin/glassctl \
-		$(DESTDIR)$(LIBDIR)/libglassram.a $(DESTDIR)$(LIBDIR)/libglassram.so* $(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc \
+		$(DESTDIR)$(LIBDIR)/libglassram.a $(DESTDIR)$(LIBDIR)/libglassram.so* \
+		$(DESTDIR)$(LIBDIR)/libglassram-preload.so $(DESTDIR)$(LIBDIR)/pkgconfig/libglassram.pc \
 		$(DESTDIR)$(UDEVDIR)/60-glassram.rules $(DESTDIR)$(SYSUSERSDIR)/glassram.conf
 	-@rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/include/linux $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(SYSUSERSDIR) 2>/dev/null

@@ -225,7 +225,7 @@ static int by_value(const void *a, const void *b)
 static void report(const struct work *work)
 {
 	for (int mode = ALL_60; mode < MODES; mode++) {
-		double ratio[CYCLES];
+		double ratio[CYCLES], ran = 0;
 		size_t nr = 0;
 		char name[64], method[256];
 
@@ -234,16 +234,18 @@ static void report(const struct work *work)
 
 			if (mode_of(block) == (enum mode)mode && beside > 0 && unit_ns(block) > 0)
 				ratio[nr++] = unit_ns(block) / beside;
+			ran += shared->blocks[block - 1].cpu_ns;
 		}
 		if (!nr)
 			die("%s got no CPU time: is the machine too busy?", work->name);
 		qsort(ratio, nr, sizeof(*ratio), by_value);
 		snprintf(name, sizeof(name), "price-%s-%s", work->name, modes[mode].name);
 		snprintf(method, sizeof(method),
-			 "CPU time of a unit of work, watched to alone, seconds side by side; median, all; %s; %.0f hits a tick, %.0f calls",
+			 "CPU time of a unit of work, watched to alone, seconds side by side; median, all; %s; %.0f hits and %.0f calls a tick; it had %.0f %% of a CPU",
 			 modes[mode].method,
 			 shared->ticks[mode] ? (double)shared->hits[mode] / shared->ticks[mode] : 0,
-			 shared->ticks[mode] ? (double)shared->calls[mode] / shared->ticks[mode] : 0);
+			 shared->ticks[mode] ? (double)shared->calls[mode] / shared->ticks[mode] : 0,
+			 100 * ran / ((BLOCKS - 1) / 2) / (BLOCK_NS - SETTLE_NS));
 		row_put(&(struct row){
 			.name = name,
 			.measured = ratio[nr / 2],
@@ -256,7 +258,8 @@ static void report(const struct work *work)
 			.method = method,
 		});
 	}
-	printf("  (a fault %u ns, an arming call %u ns)\n", shared->fault_ns, shared->call_ns);
+	printf("  a fault was taken to cost %u ns, an arming call %u ns\n", shared->fault_ns,
+	       shared->call_ns);
 }
 
 static void measure(const struct work *work)
