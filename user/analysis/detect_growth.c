@@ -83,15 +83,17 @@ static bool sustained(const struct growth_scale *g, double least, double *ret_sh
 
 static void tell(struct glassram_detect *d, const struct growth_scale *g, double share)
 {
+	/* It may have begun in the midst of the oldest bin. */
+	int first = g->bins[0].pages < g->bins[1].pages / 2;
 	struct glassram_detection detection = {
 		.kind = GLASSRAM_DETECTION_GROWTH,
-		.begin_ns = g->bins[0].begin_ns,
+		.begin_ns = g->bins[first].begin_ns,
 		.time_ns = d->now_ns,
 		.strength = share,
 	};
 	uint64_t tenth = (detection.begin_ns - d->begin_ns) / DETECT_TENTH_NS + 1;
 
-	for (int i = 0; i < GROWTH_BINS; i++)
+	for (int i = first; i < GROWTH_BINS; i++)
 		detection.pages += (uint64_t)g->bins[i].pages;
 	detection.pages_per_second = (double)detection.pages /
 				     ((double)(d->now_ns - detection.begin_ns) * 1e-9);
