@@ -78,7 +78,7 @@ help()
 {
 	local word
 	"$GLASSCTL" --help >/tmp/help.$$ || return
-	for word in doctor list regions threads stats config --json --seconds --rate --help --version; do
+	for word in doctor list regions threads stats stream config --json --socket --binary --order --every --seconds --rate --help --version; do
 		grep -q -- "$word" /tmp/help.$$ || { echo "help does not name $word"; return 1; }
 	done
 }
@@ -117,6 +117,11 @@ full_disk()
 	[ "$rc" -eq 1 ] && grep -q 'is the disk full?' <<<"$output"
 }
 
+no_place()
+{
+	(unset XDG_RUNTIME_DIR && says 1 "name one with --socket" stream 1)
+}
+
 check "doctor --json" doctor
 check "doctor says the same as a table" doctor_table
 check "without the module" no_module
@@ -151,5 +156,9 @@ check "negative seconds" says 2 "--seconds takes" --seconds -1 stats 1
 check "endless seconds" says 2 "--seconds takes" --seconds inf stats 1
 check "a rate of 0" says 2 "--rate takes 1 to 1000" --rate 0 stats 1
 check "too high a rate" says 2 "--rate takes 1 to 1000" --rate 1001 stats 1
+check "a stream without a place" no_place
+check "an order of 0" says 2 "--order takes 1 to 10" --order 0 stream 1
+check "an order of 11" says 2 "--order takes 1 to 10" --order 11 stream 1
+check "a pace of 0" says 2 "--every takes 0.05" --every 0 stream 1
 rm -rf /tmp/{doctor,doctor.table,list,list.table,help,config}.$$ "$XDG_CONFIG_HOME"
 tap_end

@@ -22,6 +22,10 @@
  * @bounded: @seconds was given
  * @follow: follow forks and execs
  * @mask: names of the events wanted, or NULL
+ * @socket: path of the socket of a stream, or NULL for the default
+ * @binary: messages as bytes, not as JSON
+ * @order: of density maps
+ * @every: seconds from one telemetry and density map to the next
  * @rate_hz: arming ticks a second, 0 for the default
  * @pid: the target, for commands that have one
  * @budget: share of the writes that may cost a fault
@@ -39,6 +43,10 @@ struct glassctl_options {
 	bool bounded;
 	bool follow;
 	const char *mask;
+	const char *socket;
+	bool binary;
+	unsigned int order;
+	double every;
 	unsigned int rate_hz;
 	pid_t pid;
 	double budget;
@@ -59,6 +67,7 @@ int glassctl_threads(const struct glassctl_options *options);
 int glassctl_stats(const struct glassctl_options *options);
 int glassctl_targets(const struct glassctl_options *options);
 int glassctl_events(const struct glassctl_options *options);
+int glassctl_stream(const struct glassctl_options *options);
 int glassctl_sample_bench(const struct glassctl_options *options);
 int glassctl_trace(const struct glassctl_options *options);
 

@@ -18,12 +18,16 @@
 #include <glassram/glassram.h>
 #include <jansson.h>
 
+#include "density.h"
 #include "glassctl.h"
 #include "shown.h"
 
 #define SECONDS_DEFAULT 2.0
 #define SECONDS_MAX 86400.0
 #define BUDGET_DEFAULT 0.1
+#define EVERY_DEFAULT 1.0
+#define EVERY_MIN 0.05
+#define EVERY_MAX 3600.0
 
 static const struct command {
 	const char *name;
@@ -38,6 +42,7 @@ static const struct command {
 	{ "stats", true, false, glassctl_stats },
 	{ "targets", true, false, glassctl_targets },
 	{ "events", true, false, glassctl_events },
+	{ "stream", true, false, glassctl_stream },
 	{ "sample-bench", false, true, glassctl_sample_bench },
 	{ "trace", false, true, glassctl_trace },
 	{ "config", false, false, glassctl_config },
@@ -59,6 +64,10 @@ static const struct option plain_options[] = {
 	{ "output", required_argument, NULL, 'o' },
 	{ "preload", no_argument, NULL, 'P' },
 	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "binary", no_argument, NULL, 'B' },
+	{ "order", required_argument, NULL, 'N' },
+	{ "every", required_argument, NULL, 'e' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 };
@@ -81,6 +90,8 @@ static void print_help(void)
 	     "  stats PID     totals of watching it\n"
 	     "  targets PID   the address spaces of its session: more than one with --follow\n"
 	     "  events PID    what happens to it, line by line, until it ends\n"
+	     "  stream PID    figures, density maps and what the detectors find, for others to\n"
+	     "                read from a socket, until it ends\n"
 	     "  sample-bench TRACE...\n"
 	     "                what sampling would have cost in recorded traces, and how true\n"
 	     "                the map would have been\n"
@@ -88,8 +99,8 @@ static void print_help(void)
 	     "  config        the settings in force, and where each comes from\n"
 	     "\n"
 	     "  -j, --json        print one JSON document; events: one for each line\n"
-	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events: until the target\n"
-	     "                    ends); Ctrl-C prints sooner\n"
+	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events, stream: until the\n"
+	     "                    target ends); Ctrl-C prints sooner\n"
 	     "  -r, --rate HZ     arming ticks a second, 1 to 1000 (10; trace: 60)\n"
 	     "  -f, --follow      watch the processes that it starts, too\n"
 	     "  -m, --mask LIST   which events, with commas: fork exec exit thread-start\n"
@@ -97,6 +108,10 @@ static void print_help(void)
 	     "                    owner (these without --mask), map unmap remove remap (these\n"
 	     "                    cost the target something at each such call), all; hit (each\n"
 	     "                    counted fault)\n"
+	     "  -S, --socket PATH of a stream ($XDG_RUNTIME_DIR/glassram-PID.sock)\n"
+	     "  -B, --binary      stream messages as bytes instead of lines of JSON\n"
+	     "  -N, --order N     stream density maps of 2^N x 2^N cells, 1 to 10 (6)\n"
+	     "  -e, --every N     stream figures and a map every N seconds, 0.05 to 3600 (1)\n"
 	     "  -b, --budget N    sample-bench: share of the writes that may cost a fault,\n"
 	     "                    0.001 to 1 (0.1)\n"
 	     "  -O, --oracle      sample-bench: show what one could do who knows the truth\n"
@@ -145,12 +160,12 @@ static int usage(const char *problem, const char *what)
 	return GLASSCTL_USAGE;
 }
 
-static bool parse_seconds(const char *text, double *ret_seconds)
+static bool parse_seconds(const char *text, double min, double max, double *ret_seconds)
 {
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || *end || !isfinite(value) || value < 0 || value > SECONDS_MAX)
+	if (end == text || *end || !isfinite(value) || value < min || value > max)
 		return false;
 	*ret_seconds = value;
 	return true;
@@ -268,19 +283,21 @@ int main(int argc, char **argv)
 	struct glassctl_options options = {
 		.seconds = SECONDS_DEFAULT,
 		.budget = BUDGET_DEFAULT,
+		.order = DENSITY_ORDER_DEFAULT,
+		.every = EVERY_DEFAULT,
 	};
 	struct given given = { 0 };
 	bool version = false;
-	long rate;
+	long rate, order;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:r:fm:b:OM:o:PhV", all_options(), NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:r:fm:b:OM:o:PS:BN:e:hV", all_options(), NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options.json = true;
 			break;
 		case 's':
-			if (!parse_seconds(optarg, &options.seconds))
+			if (!parse_seconds(optarg, 0, SECONDS_MAX, &options.seconds))
 				return usage("--seconds takes 0 to 86400, not", optarg);
 			options.bounded = true;
 			break;
@@ -312,6 +329,21 @@ int main(int argc, char **argv)
 			if (!glassctl_method(optarg, &options.method))
 				return usage("--method takes neighbours, direct or l1, not", optarg);
 			break;
+		case 'S':
+			options.socket = optarg;
+			break;
+		case 'B':
+			options.binary = true;
+			break;
+		case 'N':
+			if (!parse_number(optarg, 1, DENSITY_ORDER_MAX, &order))
+				return usage("--order takes 1 to 10, not", optarg);
+			options.order = order;
+			break;
+		case 'e':
+			if (!parse_seconds(optarg, EVERY_MIN, EVERY_MAX, &options.every))
+				return usage("--every takes 0.05 to 3600, not", optarg);
+			break;
 		case 'h':
 			print_help();
 			return GLASSCTL_DONE;
@@ -334,7 +366,7 @@ int main(int argc, char **argv)
 		return GLASSCTL_DONE;
 	}
 	if (optind == argc) {
-		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events, config, sample-bench or trace; see `glassctl --help`\n",
+		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events, stream, config, sample-bench or trace; see `glassctl --help`\n",
 		      stderr);
 		return GLASSCTL_USAGE;
 	}
