@@ -2,12 +2,16 @@
 /*
  * Detectors: what happens to a target's memory, told from its counters.
  *
+ *	struct glassram_view view = { 0 };
  *	struct glassram_detect *d;
  *	glassram_detect_create(&d);
- *	after each tick: glassram_detect_tick(d, &input);
- *	                 while (glassram_detect_next(d, &detection)) ...
- *	whenever wanted: glassram_detect_report(d, &report);
+ *	while (!glassram_advance(session, GLASSRAM_ADVANCE_PACED, NULL) &&
+ *	       !glassram_view_refresh(&view, session) &&
+ *	       !glassram_detect_view(d, &view))
+ *		while (glassram_detect_next(d, &detection))
+ *			...
  *	glassram_detect_destroy(d);
+ *	glassram_view_finish(&view);
  *
  * One pass over the STAMP column for each tick, and work for each page that was
  * hit; 22 bytes for each slot, and some 400 kB. Definitions, their sources,
@@ -123,6 +127,38 @@ struct glassram_detect;
  */
 enum glassram_error glassram_detect_create(struct glassram_detect **ret_detect);
 
+/**
+ * struct glassram_view - all that a session has at a moment
+ * @time_ns: when, CLOCK_MONOTONIC
+ * @columns, @layout, @stats: see there
+ * @slots: slots given out that @columns covers
+ * @live: targets that live
+ * @resident: pages of them that are in memory; those of other users may be missing
+ * @cpu_ns: their CPU time, as exact as the clock ticks of /proc/PID/stat
+ */
+struct glassram_view {
+	uint64_t time_ns;
+	struct glassram_columns columns;
+	struct glassram_layout layout;
+	struct glassram_stats stats;
+	uint32_t slots;
+	uint32_t live;
+	uint64_t resident;
+	uint64_t cpu_ns;
+};
+
+/**
+ * glassram_view_refresh() - bring a view up to date
+ * @view: zeroes at first; release with glassram_view_finish(), also after an error
+ *
+ * Columns and layout are read anew only when they changed.
+ */
+enum glassram_error glassram_view_refresh(struct glassram_view *view,
+					  struct glassram_session *session);
+
+/* glassram_view_finish() - zeroes are fine */
+void glassram_view_finish(struct glassram_view *view);
+
 /* glassram_detect_destroy() - NULL is fine */
 void glassram_detect_destroy(struct glassram_detect *detect);
 
@@ -135,6 +171,10 @@ void glassram_detect_destroy(struct glassram_detect *detect);
  */
 enum glassram_error glassram_detect_tick(struct glassram_detect *detect,
 					 const struct glassram_detect_input *input);
+
+/* glassram_detect_view() - glassram_detect_tick() with what a view has */
+enum glassram_error glassram_detect_view(struct glassram_detect *detect,
+					 const struct glassram_view *view);
 
 /**
  * glassram_detect_next() - the next thing that was found

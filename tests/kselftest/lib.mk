@@ -2,7 +2,7 @@
 # lib.mk: kernel tests of libglassram, the policies, glassctl and the documentation's client.
 # Unlike the other kernel tests they go through the library.
 
-LIB_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,lib_session lib_shared lib_errors policy_load follow_programs)
+LIB_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,lib_session lib_shared lib_errors policy_load follow_programs detect)
 LIB_KSELFTEST_OBJECTS := $(addprefix $(BUILD)/tests/kselftest/,lib_target.o target.o)
 LIB_KSELFTEST_POLICIES := $(addprefix $(BUILD)/tests/kselftest/,policy_broken.bpf.o policy_numbers.bpf.o)
 

@@ -193,6 +193,22 @@ enum glassram_error glassram_detect_tick(struct glassram_detect *d,
 	return GLASSRAM_OK;
 }
 
+enum glassram_error glassram_detect_view(struct glassram_detect *d, const struct glassram_view *view)
+{
+	const struct glassram_detect_input input = {
+		.size = sizeof(input),
+		.time_ns = view->time_ns,
+		.slots = view->slots,
+		.hits = view->columns.hits,
+		.stamp = view->columns.stamp,
+		.owner = view->columns.owner,
+		.layout = &view->layout,
+		.resident = view->resident,
+	};
+
+	return glassram_detect_tick(d, &input);
+}
+
 void gr_detect_tell(struct glassram_detect *d, const struct glassram_detection *detection)
 {
 	d->queue[d->queue_head++ % DETECT_QUEUE] = *detection;

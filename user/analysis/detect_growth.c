@@ -105,7 +105,6 @@ static void scale_tick(struct glassram_detect *d, int i, uint64_t resident)
 {
 	struct growth_scale *g = &d->growth.scales[i];
 	double seconds = (double)(d->now_ns - g->begin_ns) * 1e-9, rate, share;
-	bool other = d->growth.scales[!i].alarm;
 
 	if (seconds < scales[i].seconds * BIN_SLACK)
 		return;
@@ -115,8 +114,8 @@ static void scale_tick(struct glassram_detect *d, int i, uint64_t resident)
 		g->quiet = rate < scales[i].pages_per_second / 2 ? g->quiet + 1 : 0;
 		g->alarm = g->quiet < QUIET_BINS;
 	} else if (sustained(g, scales[i].pages_per_second, &share)) {
-		/* One growth is told once, whichever window saw it first. */
-		if (!other)
+		/* One growth is told once, whichever window saw it first, or sees it longer. */
+		if (g->bins[0].begin_ns >= d->growth.alarm_ns)
 			tell(d, g, share);
 		g->alarm = true;
 		g->quiet = 0;
@@ -140,6 +139,8 @@ void gr_growth_tick(struct glassram_detect *d, uint64_t appeared, uint64_t resid
 		g->pages += appeared;
 		scale_tick(d, i, resident);
 	}
+	if (growth->scales[0].alarm || growth->scales[1].alarm)
+		growth->alarm_ns = d->now_ns;
 	if (growth->scales[0].nr) {
 		const struct growth_bin *bin = &growth->scales[0].bins[growth->scales[0].nr - 1];
 

@@ -95,6 +95,7 @@ struct detect_growth {
 		bool alarm;
 		uint32_t quiet;
 	} scales[GROWTH_SCALES];
+	uint64_t alarm_ns; /* when an alarm last stood */
 	double per_second;
 };
 

@@ -33,7 +33,7 @@
 /* A place is 16 pages or more: fewer hold too few hits to have a density. */
 #define PLACE_SHIFT 4
 /* The statistic is 0 to 2. */
-#define BAR_LEAST 0.40
+#define BAR_LEAST 0.45
 #define BAR_DEVIATIONS 6.0
 /* The unrest: how many frames it follows, and how much one frame may add. */
 #define UNREST_FRAMES 60.0

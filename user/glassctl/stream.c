@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <glassram/telemetry.h>
 
@@ -21,17 +20,14 @@
 #include "subscribers.h"
 #include "watch.h"
 
-/* Seconds that one fault costs the target: docs/bench.md. */
-#define FAULT_COST 0.75e-6
+/* What one fault costs the target: docs/bench.md. */
+#define FAULT_NS 750.0
 
 /**
- * struct sample - totals of a moment
+ * struct told - totals at the last telemetry
  */
-struct sample {
-	double at;
-	uint64_t faults, advance_ns;
-	double cpu; /* seconds of all targets that live */
-	uint64_t resident; /* pages of them */
+struct told {
+	uint64_t time_ns, faults, advance_ns, cpu_ns;
 	uint32_t live;
 };
 
@@ -40,100 +36,11 @@ struct stream {
 	struct glassram_session *session;
 	struct subscribers *subscribers;
 	struct glassram_detect *detect;
-	struct glassram_columns columns;
-	struct glassram_layout layout;
-	struct glassram_stats stats;
+	struct glassram_view view;
 	struct density density;
-	struct sample told; /* at the last telemetry */
-	uint32_t regions_slots; /* slots when the layout was read */
+	struct told told;
 	uint64_t sequence;
 };
-
-/* Add what /proc says of one process. */
-static void add_process(struct sample *sample, uint32_t tgid)
-{
-	unsigned long long user, system, resident;
-	char path[64], text[1024] = "", *fields;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%u/statm", tgid);
-	file = fopen(path, "re");
-	if (file && fscanf(file, "%*u %llu", &resident) == 1)
-		sample->resident += resident;
-	if (file)
-		fclose(file);
-	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
-	/* The name may hold anything, a bracket too: start behind the last one. */
-	fields = strrchr(text, ')');
-	if (!fields || sscanf(fields + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
-			      &user, &system) != 2)
-		return;
-	sample->cpu += (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static enum glassram_error take_sample(struct stream *s, struct sample *ret_sample)
-{
-	struct sample sample = {
-		.at = watch_clock(),
-		.faults = s->stats.faults,
-		.advance_ns = s->stats.advance_ns,
-	};
-	struct glassram_target *targets;
-	enum glassram_error error;
-	size_t nr;
-
-	error = glassram_targets(s->session, &targets, &nr);
-	if (error)
-		return error;
-	for (size_t i = 0; i < nr; i++) {
-		if (targets[i].state != GLASSRAM_STATE_LIVE)
-			continue;
-		sample.live++;
-		add_process(&sample, targets[i].tgid);
-	}
-	free(targets);
-	*ret_sample = sample;
-	return GLASSRAM_OK;
-}
-
-/* Columns and tables as they are now, read anew only where they changed. */
-static enum glassram_error refresh(struct stream *s)
-{
-	enum glassram_error error = glassram_stats(s->session, &s->stats);
-	struct glassram_control control;
-
-	if (error || (error = glassram_control_read(s->session, &control)))
-		return error;
-	if (!s->columns.map || s->columns.generation != control.counters_generation) {
-		glassram_columns_finish(&s->columns);
-		error = glassram_columns_init(s->session, &s->columns);
-		if (error)
-			return error;
-	}
-	if (!s->layout.generation || s->layout.generation != control.regions_generation ||
-	    s->regions_slots != s->stats.slots) {
-		glassram_layout_finish(&s->layout);
-		memset(&s->layout, 0, sizeof(s->layout));
-		s->regions_slots = (uint32_t)s->stats.slots;
-		return glassram_layout_init(s->session, &s->layout);
-	}
-	return GLASSRAM_OK;
-}
-
-static uint32_t slots_of(const struct stream *s)
-{
-	return s->stats.slots < s->columns.slots ? (uint32_t)s->stats.slots : s->columns.slots;
-}
-
-static uint64_t now_ns(void)
-{
-	return (uint64_t)(watch_clock() * 1e9);
-}
 
 static enum glassram_error send_message(struct stream *s, struct glassram_message *message)
 {
@@ -144,7 +51,7 @@ static enum glassram_error send_message(struct stream *s, struct glassram_messag
 
 	message->pid = (uint32_t)s->options->pid;
 	message->sequence = s->sequence++;
-	message->time_ns = now_ns();
+	message->time_ns = s->view.time_ns;
 	if (s->options->binary) {
 		error = glassram_message_encode(message, &bytes, &length);
 		if (error)
@@ -191,39 +98,51 @@ static enum glassram_error send_detections(struct stream *s)
 	return error;
 }
 
-static double overhead(const struct sample *now, const struct sample *then)
+static double overhead(const struct told *now, const struct told *then)
 {
 	double cost;
 
 	/* Also after a RESET, when totals are smaller than before. */
-	if (!then->at || now->live != then->live || now->faults < then->faults ||
-	    now->advance_ns < then->advance_ns || now->cpu <= then->cpu)
+	if (!then->time_ns || now->live != then->live || now->faults < then->faults ||
+	    now->advance_ns < then->advance_ns || now->cpu_ns <= then->cpu_ns)
 		return NAN;
-	cost = (double)(now->faults - then->faults) * FAULT_COST +
-	       (double)(now->advance_ns - then->advance_ns) * 1e-9;
-	return fmin(cost / (now->cpu - then->cpu), 1);
+	cost = (double)(now->faults - then->faults) * FAULT_NS +
+	       (double)(now->advance_ns - then->advance_ns);
+	return fmin(cost / (double)(now->cpu_ns - then->cpu_ns), 1);
 }
 
-static enum glassram_error send_telemetry(struct stream *s, const struct sample *now)
+static double rate(uint64_t now, uint64_t then, uint64_t ns)
+{
+	return now >= then && ns ? (double)(now - then) / ((double)ns * 1e-9) : 0;
+}
+
+static enum glassram_error send_telemetry(struct stream *s)
 {
 	struct glassram_message message = { .type = GLASSRAM_MESSAGE_TELEMETRY };
 	struct glassram_telemetry *t = &message.telemetry;
+	const struct told then = s->told;
 	struct glassram_report report;
 
+	s->told = (struct told){
+		.time_ns = s->view.time_ns,
+		.faults = s->view.stats.faults,
+		.advance_ns = s->view.stats.advance_ns,
+		.cpu_ns = s->view.cpu_ns,
+		.live = s->view.live,
+	};
 	glassram_detect_report(s->detect, &report);
 	t->alarms = report.alarms;
 	t->active_threads = report.active_threads;
-	t->hilbert_order = density_order(slots_of(s));
-	if (s->told.at && now->faults >= s->told.faults && now->at > s->told.at)
-		t->fault_rate = (double)(now->faults - s->told.faults) / (now->at - s->told.at);
+	t->hilbert_order = density_order(s->view.slots);
+	if (then.time_ns)
+		t->fault_rate = rate(s->told.faults, then.faults, s->told.time_ns - then.time_ns);
 	t->hit_rate = report.hits_per_second;
 	t->new_rate = report.new_per_second;
 	memcpy(t->working_set, report.working_set, sizeof(t->working_set));
 	/* Every page is armed at every tick: nothing is estimated. */
 	t->accuracy = 1;
 	t->sampling_rate = 1;
-	t->overhead = overhead(now, &s->told);
-	s->told = *now;
+	t->overhead = overhead(&s->told, &then);
 	return send_message(s, &message);
 }
 
@@ -231,7 +150,7 @@ static enum glassram_error send_density(struct stream *s)
 {
 	struct glassram_message message = { .type = GLASSRAM_MESSAGE_DENSITY };
 
-	if (!density_map(&s->density, &s->columns, slots_of(s), s->stats.epoch,
+	if (!density_map(&s->density, &s->view.columns, s->view.slots, s->view.stats.epoch,
 			 &message.density)) {
 		fputs("glassctl: no memory for a density map: choose a smaller --order\n", stderr);
 		return GLASSRAM_ERR_NO_MEMORY;
@@ -243,27 +162,19 @@ static enum glassram_error send_density(struct stream *s)
 static enum glassram_error tick(struct stream *s, bool due)
 {
 	enum glassram_error error = glassram_advance(s->session, 0, NULL);
-	struct glassram_detect_input input = { .size = sizeof(input) };
-	struct sample sample;
 
 	if (error && error != GLASSRAM_ERR_NOT_OWNER && error != GLASSRAM_ERR_NO_MEMORY)
 		return error;
-	if ((error = refresh(s)) || (error = take_sample(s, &sample)))
+	error = glassram_view_refresh(&s->view, s->session);
+	if (error)
 		return error;
-	if (s->stats.state == GLASSRAM_STATE_ENDED)
+	if (s->view.stats.state == GLASSRAM_STATE_ENDED)
 		return GLASSRAM_ERR_ENDED;
-	input.time_ns = now_ns();
-	input.slots = slots_of(s);
-	input.hits = s->columns.hits;
-	input.stamp = s->columns.stamp;
-	input.owner = s->columns.owner;
-	input.layout = &s->layout;
-	input.resident = sample.resident;
-	error = glassram_detect_tick(s->detect, &input);
+	error = glassram_detect_view(s->detect, &s->view);
 	if (!error)
 		error = send_detections(s);
 	if (!error && due)
-		error = send_telemetry(s, &sample);
+		error = send_telemetry(s);
 	if (!error && due)
 		error = send_density(s);
 	return error;
@@ -354,8 +265,7 @@ int glassctl_stream(const struct glassctl_options *options)
 end:
 	glassram_detect_destroy(s.detect);
 	density_finish(&s.density);
-	glassram_layout_finish(&s.layout);
-	glassram_columns_finish(&s.columns);
+	glassram_view_finish(&s.view);
 	subscribers_close(s.subscribers);
 	watch_end(s.session);
 	return status;
