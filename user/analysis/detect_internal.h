@@ -101,13 +101,17 @@ struct detect_growth {
 
 #define PHASE_BINS 4096
 #define PHASE_LEVELS 16
+/* Stretches of places, for targets that write a few pages here and there. */
+#define PHASE_STRETCHES 64
+#define PHASE_STRETCH (PHASE_BINS / PHASE_STRETCHES)
 #define PHASE_WINDOW 6
 #define PHASE_FRAMES (2 * PHASE_WINDOW)
 
 /**
  * struct phase_frame - how the target wrote in half a second
  * @where: square roots of the shares of the hits by place; the last is rest
- * @how: the same by density
+ * @about: the same by stretches of places
+ * @how: by density
  * @much: by rate
  * @shares: not yet square roots: hits by place
  */
@@ -116,6 +120,7 @@ struct phase_frame {
 	double hits;
 	double seconds;
 	float where[PHASE_BINS + 1];
+	float about[PHASE_STRETCHES + 1];
 	float how[PHASE_LEVELS + 1];
 	float much[PHASE_LEVELS];
 	float counts[PHASE_BINS];

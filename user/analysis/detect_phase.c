@@ -25,15 +25,16 @@
 
 #define FRAME_NS 450000000ULL
 /* Hits of rest that every frame has: few pages are no distribution yet. */
-#define REST_HITS 16.0
-/* Weights of place, density and rate; together 1. */
-#define WEIGHT_WHERE 0.5
+#define REST_HITS 4.0
+/* Weights of place, fine and coarse, of density and rate; together 1. */
+#define WEIGHT_WHERE 0.25
+#define WEIGHT_ABOUT 0.25
 #define WEIGHT_HOW 0.3
 #define WEIGHT_MUCH 0.2
 /* A place is 16 pages or more: fewer hold too few hits to have a density. */
 #define PLACE_SHIFT 4
 /* The statistic is 0 to 2. */
-#define BAR_LEAST 0.45
+#define BAR_LEAST 0.6
 #define BAR_DEVIATIONS 6.0
 /* The unrest: how many frames it follows, and how much one frame may add. */
 #define UNREST_FRAMES 60.0
@@ -84,18 +85,22 @@ static void fill_frame(struct phase_frame *f, uint32_t shift, uint32_t ticks)
 {
 	double pages = (double)(1U << shift) * ticks;
 
+	memset(f->about, 0, sizeof(f->about));
 	memset(f->how, 0, sizeof(f->how));
 	memset(f->much, 0, sizeof(f->much));
 	f->hits = 0;
 	for (uint32_t i = 0; i < PHASE_BINS; i++) {
 		f->where[i] = f->counts[i];
+		f->about[i / PHASE_STRETCH] += f->counts[i];
 		f->hits += f->counts[i];
 		if (f->counts[i] > 0) /* a level for each halving of the density */
 			add_level(f->how, PHASE_LEVELS, -log2(f->counts[i] / pages), f->counts[i]);
 	}
 	f->where[PHASE_BINS] = REST_HITS;
+	f->about[PHASE_STRETCHES] = REST_HITS;
 	f->how[PHASE_LEVELS] = REST_HITS;
 	to_roots(f->where, PHASE_BINS + 1, f->hits + REST_HITS);
+	to_roots(f->about, PHASE_STRETCHES + 1, f->hits + REST_HITS);
 	to_roots(f->how, PHASE_LEVELS + 1, f->hits + REST_HITS);
 	/* A level for each fourfold rate. */
 	add_level(f->much, PHASE_LEVELS, log2(1 + f->hits / f->seconds / REST_HITS) / 2, 1);
@@ -114,6 +119,7 @@ static float inner(const float *a, const float *b, int nr)
 static float alike(const struct phase_frame *a, const struct phase_frame *b)
 {
 	return WEIGHT_WHERE * inner(a->where, b->where, PHASE_BINS + 1) +
+	       WEIGHT_ABOUT * inner(a->about, b->about, PHASE_STRETCHES + 1) +
 	       WEIGHT_HOW * inner(a->how, b->how, PHASE_LEVELS + 1) +
 	       WEIGHT_MUCH * inner(a->much, b->much, PHASE_LEVELS);
 }
