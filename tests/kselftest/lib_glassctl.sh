@@ -184,6 +184,57 @@ hits()
 		{ head -5 /tmp/hits.json; return 1; }
 }
 
+# subscriber SOCKET FILE: another program that keeps what it reads until the stream ends.
+subscriber()
+{
+	python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+for attempt in range(300):
+    try:
+        s.connect(sys.argv[1])
+        break
+    except OSError:
+        time.sleep(0.1)
+with open(sys.argv[2], "wb") as f:
+    while data := s.recv(65536):
+        f.write(data)' "$1" "$2"
+}
+
+stream()
+{
+	local reader
+	subscriber /tmp/stream.sock /tmp/stream.json &
+	reader=$!
+	"$GLASSCTL" --socket /tmp/stream.sock --every 0.5 --order 5 --seconds 6 stream "$pid" \
+		>/tmp/stream.out 2>/tmp/stream.err || { cat /tmp/stream.err; return 1; }
+	wait "$reader" || return
+	cat /tmp/stream.out /tmp/stream.err
+	[ "$(cat /tmp/stream.out)" = /tmp/stream.sock ] && [ ! -e /tmp/stream.sock ] &&
+		jq -es --argjson pid "$pid" '[.[] | select(.type == "telemetry")] as $t
+		| [.[] | select(.type == "density")] as $d
+		| ($t | length) >= 2 and ($d | length) >= 2
+		and all(.[]; .version == 1 and .pid == $pid)
+		and ([.[].sequence] == ([.[].sequence] | sort))
+		and all($t[]; .active_threads <= 8 and .hilbert_order >= 5 and .accuracy == 1)
+		and ($t[-1] | .hit_rate > 10 and .fault_rate > 10 and .working_set[0] >= 64
+			and .active_threads >= 1)
+		and all($d[]; .width == 32 and .height == 32 and (.cells | length) == 1024
+			and all(.cells[]; 0 <= . and . <= 1))
+		and any($d[].cells[]; . > 0)' /tmp/stream.json >/dev/null ||
+		{ grep -v density /tmp/stream.json | head -5; return 1; }
+}
+
+stream_in_binary()
+{
+	local reader
+	subscriber /tmp/stream.sock /tmp/stream.bin &
+	reader=$!
+	"$GLASSCTL" --socket /tmp/stream.sock --binary --every 0.5 --seconds 4 stream "$pid" >/dev/null 2>&1 || return
+	wait "$reader" && [ "$(head -c 4 /tmp/stream.bin)" = GRM1 ] &&
+		[ "$(grep -c GRM1 -a /tmp/stream.bin)" -ge 1 ]
+}
+
 doctor()
 {
 	"$GLASSCTL" doctor --json >/tmp/doctor.json || { cat /tmp/doctor.json; return 1; }
@@ -239,6 +290,8 @@ check "and ticks on when the first one leaves" heir
 check "events of a family, as JSON lines, until it ends" events
 check "events as lines" event_lines
 check "single faults" hits
+check "a stream for a subscriber, as JSON lines" stream
+check "a stream as bytes" stream_in_binary
 check "no such event" says 'no type of event "forks"' 1 "$GLASSCTL" --mask forks events "$pid"
 check "doctor finds nothing missing here" doctor
 check "a member of the group watches its own process" as_member
