@@ -210,8 +210,8 @@ stream()
 		>/tmp/stream.out 2>/tmp/stream.err || { cat /tmp/stream.err; return 1; }
 	wait "$reader" || return
 	cat /tmp/stream.out /tmp/stream.err
-	[ "$(cat /tmp/stream.out)" = /tmp/stream.sock ] && [ ! -e /tmp/stream.sock ] &&
-		jq -es --argjson pid "$pid" '[.[] | select(.type == "telemetry")] as $t
+	[ "$(cat /tmp/stream.out)" = /tmp/stream.sock ] && [ ! -e /tmp/stream.sock ] || return
+	jq -es --argjson pid "$pid" '[.[] | select(.type == "telemetry")] as $t
 		| [.[] | select(.type == "density")] as $d
 		| ($t | length) >= 2 and ($d | length) >= 2
 		and all(.[]; .version == 1 and .pid == $pid)

@@ -17,7 +17,7 @@
  * @slots: of the columns that the detectors see; grows with model_write()
  * @found: every detection so far, the first MODEL_DETECTIONS kept
  * @resident: what is told of the resident memory, pages
- * @tick_ns: nanoseconds of all glassram_detect_tick() together
+ * @tick_ns: CPU time of all glassram_detect_tick() together, ns
  */
 struct model {
 	uint32_t slots;
