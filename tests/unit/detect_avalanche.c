@@ -216,20 +216,20 @@ static uint32_t calm_pages(struct model *m, enum calm calm, uint32_t others)
 
 	switch (calm) {
 	case STEP:
-		n = now > 12 ? 1500 : 0;
+		n = now > 12 ? 500 : 0;
 		break;
 	case SPIKE:
 		n = now > 12 && now < 12.15 ? 20000 : 0;
 		break;
 	case TIDE:
-		n = (uint32_t)(1000 * (1 + sin(now * 2 * M_PI / 10)));
+		n = (uint32_t)(300 * (1 + sin(now * 2 * M_PI / 10)));
 		break;
 	case SWEEP:
-		for (uint32_t i = 0; i < 3000; i++)
-			model_write(m, others + ((uint32_t)(now * 30000) + i) % 50000, 2);
+		for (uint32_t i = 0; i < 1000; i++)
+			model_write(m, others + ((uint32_t)(now * 10000) + i) % 50000, 2);
 		break;
 	case COLLECTOR:
-		n = fmod(now, 7) < 0.4 ? 6000 : 30;
+		n = fmod(now, 7) < 0.4 ? 3000 : 30;
 		break;
 	default:
 		break;
