@@ -2,7 +2,8 @@
 /*
  * The Hilbert curve, orders 1 to 16: the one definition, read as GLSL ES by the
  * shaders and as C by <glassram/hilbert.h>. Only unsigned 32-bit arithmetic and
- * no types but uint, so that both languages give the same bits.
+ * no types but uint, so that both languages give the same bits. HILBERT_LANES is
+ * what is transformed: one uint, or in C a vector of them, each for itself.
  *
  * A curve of order n visits the 2^n x 2^n points once each, every step going to
  * a direct neighbour, and each aligned run of 4^k indices fills one aligned
@@ -26,9 +27,12 @@
 #ifndef HILBERT_FUNCTION
 #define HILBERT_FUNCTION
 #endif
+#ifndef HILBERT_LANES
+#define HILBERT_LANES uint
+#endif
 
 /* Bits 0 to 15 moved to the even positions 0 to 30. */
-HILBERT_FUNCTION uint hilbert_spread(uint v)
+HILBERT_FUNCTION HILBERT_LANES hilbert_spread(HILBERT_LANES v)
 {
 	v = (v | (v << 8u)) & 0x00ff00ffu;
 	v = (v | (v << 4u)) & 0x0f0f0f0fu;
@@ -37,7 +41,7 @@ HILBERT_FUNCTION uint hilbert_spread(uint v)
 }
 
 /* The reverse: the even bits gathered into bits 0 to 15. */
-HILBERT_FUNCTION uint hilbert_gather(uint v)
+HILBERT_FUNCTION HILBERT_LANES hilbert_gather(HILBERT_LANES v)
 {
 	v = v & 0x55555555u;
 	v = (v | (v >> 1u)) & 0x33333333u;
@@ -47,7 +51,7 @@ HILBERT_FUNCTION uint hilbert_gather(uint v)
 }
 
 /* Bit k of the result: XOR of all bits above k. */
-HILBERT_FUNCTION uint hilbert_xor_above(uint v)
+HILBERT_FUNCTION HILBERT_LANES hilbert_xor_above(HILBERT_LANES v)
 {
 	v = v >> 1u;
 	v = v ^ (v >> 1u);
@@ -62,35 +66,35 @@ HILBERT_FUNCTION uint hilbert_xor_above(uint v)
  * order: 1 to 16
  * Return: 0 to 4^order - 1.
  */
-HILBERT_FUNCTION uint hilbert_index(uint x, uint y, uint order)
+HILBERT_FUNCTION HILBERT_LANES hilbert_index(HILBERT_LANES x, HILBERT_LANES y, uint order)
 {
 	/* The top level in bit 15: the levels below the curve's own are zero
 	 * and cannot reach upwards.
 	 */
 	uint unused = 16u - order;
-	uint bx = x << unused;
-	uint by = y << unused;
-	uint odd = bx ^ by;
+	HILBERT_LANES bx = x << unused;
+	HILBERT_LANES by = y << unused;
+	HILBERT_LANES odd = bx ^ by;
 
 	/* Bit k: the map of the level above, s' = a s ^ b c ^ t, c' = d s ^ e c ^ u.
 	 * Zeros come in at the top, which is the start, s = c = 0.
 	 */
-	uint a = (~odd & 0xffffu) >> 1u;
-	uint b = 0x7fffu;
-	uint d = odd >> 1u;
-	uint e = a;
-	uint t = (~by & 0xffffu) >> 1u;
-	uint u = (bx & ~by) >> 1u;
+	HILBERT_LANES a = (~odd & 0xffffu) >> 1u;
+	HILBERT_LANES d = odd >> 1u;
+	HILBERT_LANES b = a | d; /* 1 everywhere */
+	HILBERT_LANES e = a;
+	HILBERT_LANES t = (~by & 0xffffu) >> 1u;
+	HILBERT_LANES u = (bx & ~by) >> 1u;
 
 	for (uint step = 1u; step < 8u; step = step << 1u) {
-		uint ah = a >> step;
-		uint bh = b >> step;
-		uint dh = d >> step;
-		uint eh = e >> step;
-		uint th = t >> step;
-		uint uh = u >> step;
-		uint a0 = a;
-		uint d0 = d;
+		HILBERT_LANES ah = a >> step;
+		HILBERT_LANES bh = b >> step;
+		HILBERT_LANES dh = d >> step;
+		HILBERT_LANES eh = e >> step;
+		HILBERT_LANES th = t >> step;
+		HILBERT_LANES uh = u >> step;
+		HILBERT_LANES a0 = a;
+		HILBERT_LANES d0 = d;
 
 		t = t ^ (a & th) ^ (b & uh);
 		u = u ^ (d & th) ^ (e & uh);
@@ -99,12 +103,12 @@ HILBERT_FUNCTION uint hilbert_index(uint x, uint y, uint order)
 		b = (a0 & bh) ^ (b & eh);
 		e = (d0 & bh) ^ (e & eh);
 	}
-	uint s = t ^ (a & (t >> 8u)) ^ (b & (u >> 8u));
-	uint c = u ^ (d & (t >> 8u)) ^ (e & (u >> 8u));
+	HILBERT_LANES s = t ^ (a & (t >> 8u)) ^ (b & (u >> 8u));
+	HILBERT_LANES c = u ^ (d & (t >> 8u)) ^ (e & (u >> 8u));
 
 	/* Seen in its own orientation, quadrant (x, y) has digit 3x ^ y. */
-	uint swapped = s & odd;
-	uint high = bx ^ swapped ^ c;
+	HILBERT_LANES swapped = s & odd;
+	HILBERT_LANES high = bx ^ swapped ^ c;
 
 	return ((hilbert_spread(high) << 1u) | hilbert_spread(odd)) >> (2u * unused);
 }
@@ -115,17 +119,17 @@ HILBERT_FUNCTION uint hilbert_index(uint x, uint y, uint order)
  * order: 1 to 16
  * Return: x in the low 16 bits, y in the high 16.
  */
-HILBERT_FUNCTION uint hilbert_point(uint index, uint order)
+HILBERT_FUNCTION HILBERT_LANES hilbert_point(HILBERT_LANES index, uint order)
 {
 	uint unused = 16u - order;
-	uint digits = index << (2u * unused);
-	uint high = hilbert_gather(digits >> 1u);
-	uint odd = hilbert_gather(digits);
-	uint s = hilbert_xor_above(~(high ^ odd) & 0xffffu);
-	uint c = hilbert_xor_above(high & odd);
-	uint swapped = s & odd;
-	uint bx = high ^ swapped ^ c;
-	uint by = bx ^ odd;
+	HILBERT_LANES digits = index << (2u * unused);
+	HILBERT_LANES high = hilbert_gather(digits >> 1u);
+	HILBERT_LANES odd = hilbert_gather(digits);
+	HILBERT_LANES s = hilbert_xor_above(~(high ^ odd) & 0xffffu);
+	HILBERT_LANES c = hilbert_xor_above(high & odd);
+	HILBERT_LANES swapped = s & odd;
+	HILBERT_LANES bx = high ^ swapped ^ c;
+	HILBERT_LANES by = bx ^ odd;
 
 	return (bx >> unused) | ((by >> unused) << 16u);
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What watching costs: programs that tests/bench/run starts in the lab VM. Each writes rows
-# (row.h) to the file it is given. Adding NAME.c to BENCH_NAMES and to run is enough.
+# (row.h) to the file it is given. Adding NAME.c to BENCH_NAMES and to run is enough. hilbert
+# needs no kernel and runs natively.
 
-BENCH_NAMES := fault_instructions fault_time arming attach memory watching events
+BENCH_NAMES := fault_instructions fault_time arming attach memory watching events hilbert
 
 BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,$(BENCH_NAMES))
 BENCH_COMMON := $(addprefix $(BUILD)/tests/bench/,row.o writer.o bare.o) \

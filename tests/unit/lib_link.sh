@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # lib_link.sh: libglassram as others meet it: from C and C++, shared and static, by way of
-# pkg-config; and that it exports what its header declares and nothing else. Prints TAP.
+# pkg-config; and that it exports what its headers declare and nothing else. Prints TAP.
 set -u
 BUILD=${BUILD:-build}
 dir=$(mktemp -d)
@@ -13,6 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 prefix=$dir/usr
 mkdir -p "$prefix/include" "$prefix/lib/pkgconfig"
 cp -r include/glassram "$prefix/include/"
+cp shaders/hilbert.glsl "$prefix/include/glassram/"
 cp -r include/uapi/linux "$prefix/include/"
 cp -P "$BUILD"/libglassram.a "$BUILD"/libglassram.so* "$prefix/lib/"
 sed "s|@PREFIX@|$prefix|; s|@LIBDIR@|$prefix/lib|; s|@VERSION@|9.8.7|" \
@@ -73,7 +74,8 @@ header()
 
 declared()
 {
-	gcc -E -Iinclude -Iinclude/uapi include/glassram/glassram.h |
+	printf '#include <glassram/%s>\n' $(cd include/glassram && ls -- *.h) |
+		gcc -E -Iinclude -Iinclude/uapi - |
 		grep -oE '\bglassram_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
@@ -97,10 +99,12 @@ check "pkg-config knows the version" test "$(flags --modversion)" = 9.8.7
 check "a C program with the shared library" shared gcc "$dir/program.c"
 check "a C++ program with the shared library" shared g++ "$dir/program.cpp"
 check "a C program with the static library" static
-check "the header alone, C" header glassram/glassram.h gcc -std=gnu17
-check "the header alone, C++" header glassram/glassram.h g++ -x c++ -std=c++17
+for file in glassram hilbert; do
+	check "$file.h alone, C" header glassram/$file.h gcc -std=gnu17
+	check "$file.h alone, C++" header glassram/$file.h g++ -x c++ -std=c++17
+done
 check "the ioctl header alone, C90" header linux/glassram.h gcc -std=gnu90
 check "the ioctl header alone, C++98" header linux/glassram.h g++ -x c++ -std=gnu++98 -Wno-long-long
-check "it exports what the header declares, and nothing else" exports
+check "it exports what the headers declare, and nothing else" exports
 check "every export has its version" versioned
 tap_end

@@ -112,6 +112,27 @@ struct bpf_object;
 enum glassram_error gr_policy_set_variables(struct bpf_object *object, const char *path,
 					    const char *settings);
 
+/**
+ * struct gr_hilbert_way - the Hilbert curve by vectors of one width
+ * @name: of what a processor needs for it
+ * @points_of, @indices_of: as the glassram_hilbert_ functions of these names
+ * @square_at: the 256 points of one square, each plus @corner
+ */
+struct gr_hilbert_way {
+	const char *name;
+	void (*points_of)(unsigned int order, const uint32_t *from, size_t count, uint32_t *to);
+	void (*indices_of)(unsigned int order, const uint32_t *from, size_t count, uint32_t *to);
+	void (*square_at)(const uint32_t *square, uint32_t corner, uint32_t *to);
+};
+
+/* hilbert.c: all ways, the widest first, ending with one without a name. */
+extern const struct gr_hilbert_way gr_hilbert_ways[];
+/* Whether this processor has what @way needs; one of them always works. */
+bool gr_hilbert_way_works(const struct gr_hilbert_way *way);
+/* glassram_hilbert_points() by @way, arguments unchecked. */
+void gr_hilbert_run(const struct gr_hilbert_way *way, unsigned int order, uint32_t first,
+		    size_t count, uint32_t *to);
+
 /* policy_log.c: the one line of a verifier log that tells the reason. */
 void gr_policy_log_reason(const char *log, char *reason, size_t size);
 
