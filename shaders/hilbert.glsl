@@ -18,8 +18,15 @@
  *
  * which is affine over GF(2). Affine maps can be composed in any grouping, so
  * all 16 levels are done at once, one level to a bit, by four doubling steps
- * (a parallel prefix) instead of a loop over the levels. The other direction is
- * simpler still: there the digits are known, and s and c are prefix XORs.
+ * (a parallel prefix) instead of a loop over the levels. From two levels on, the
+ * linear part of a map is a rotation (or 0, above the top),
+ *
+ *	s' = a s ^ b c ^ t
+ *	c' = b s ^ (a ^ b) c ^ u
+ *
+ * which is multiplication in GF(4): two bits tell it, not four. The other
+ * direction is simpler still: there the digits are known, and s and c are prefix
+ * XORs.
  *
  * Weak: nothing checks its arguments. order must be 1 to 16, and bits above it
  * give wrong results silently.
@@ -76,35 +83,37 @@ HILBERT_FUNCTION HILBERT_LANES hilbert_index(HILBERT_LANES x, HILBERT_LANES y, u
 	HILBERT_LANES by = y << unused;
 	HILBERT_LANES odd = bx ^ by;
 
-	/* Bit k: the map of the level above, s' = a s ^ b c ^ t, c' = d s ^ e c ^ u.
-	 * Zeros come in at the top, which is the start, s = c = 0.
+	/* Bit k: the map of the level above. Zeros come in at the top, which is the
+	 * start, s = c = 0.
 	 */
-	HILBERT_LANES a = (~odd & 0xffffu) >> 1u;
-	HILBERT_LANES d = odd >> 1u;
-	HILBERT_LANES b = a | d; /* 1 everywhere */
-	HILBERT_LANES e = a;
+	HILBERT_LANES o = odd >> 1u;
 	HILBERT_LANES t = (~by & 0xffffu) >> 1u;
 	HILBERT_LANES u = (bx & ~by) >> 1u;
 
-	for (uint step = 1u; step < 8u; step = step << 1u) {
+	/* The maps of two levels, one behind the other. */
+	HILBERT_LANES th = t >> 1u;
+	HILBERT_LANES uh = u >> 1u;
+	HILBERT_LANES a = ((o >> 1u) | ~o) & 0x3fffu;
+	HILBERT_LANES b = (o ^ (o >> 1u)) & 0x3fffu;
+
+	t = t ^ (~o & th) ^ uh;
+	u = u ^ (o & th) ^ (~o & uh);
+	for (uint step = 2u; step < 8u; step = step << 1u) {
 		HILBERT_LANES ah = a >> step;
 		HILBERT_LANES bh = b >> step;
-		HILBERT_LANES dh = d >> step;
-		HILBERT_LANES eh = e >> step;
-		HILBERT_LANES th = t >> step;
-		HILBERT_LANES uh = u >> step;
 		HILBERT_LANES a0 = a;
-		HILBERT_LANES d0 = d;
 
+		th = t >> step;
+		uh = u >> step;
 		t = t ^ (a & th) ^ (b & uh);
-		u = u ^ (d & th) ^ (e & uh);
-		a = (a0 & ah) ^ (b & dh);
-		d = (d0 & ah) ^ (e & dh);
-		b = (a0 & bh) ^ (b & eh);
-		e = (d0 & bh) ^ (e & eh);
+		u = u ^ (b & th) ^ ((a ^ b) & uh);
+		a = (a & ah) ^ (b & bh);
+		b = (a0 & bh) ^ (b & (ah ^ bh));
 	}
-	HILBERT_LANES s = t ^ (a & (t >> 8u)) ^ (b & (u >> 8u));
-	HILBERT_LANES c = u ^ (d & (t >> 8u)) ^ (e & (u >> 8u));
+	th = t >> 8u;
+	uh = u >> 8u;
+	HILBERT_LANES s = t ^ (a & th) ^ (b & uh);
+	HILBERT_LANES c = u ^ (b & th) ^ ((a ^ b) & uh);
 
 	/* Seen in its own orientation, quadrant (x, y) has digit 3x ^ y. */
 	HILBERT_LANES swapped = s & odd;
