@@ -4,7 +4,7 @@
 
 LIB_UNIT	:= $(BUILD)/tests/unit
 LIB_UNIT_TESTS	:= $(addprefix $(LIB_UNIT)/,lib_messages lib_tables lib_process lib_policy lib_events \
-	lib_hilbert)
+	lib_hilbert lib_config)
 LIB_UNIT_CFLAGS	= $(CFLAGS) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -DGLASSRAM_VERSION='"$(VERSION)"'
 LIB_UNIT_LIBRARY := $(LIBGLASSRAM_SOURCES:%.c=$(LIB_UNIT)/sanitized/%.o)

@@ -99,7 +99,7 @@ check "pkg-config knows the version" test "$(flags --modversion)" = 9.8.7
 check "a C program with the shared library" shared gcc "$dir/program.c"
 check "a C++ program with the shared library" shared g++ "$dir/program.cpp"
 check "a C program with the static library" static
-for file in glassram hilbert; do
+for file in glassram config hilbert; do
 	check "$file.h alone, C" header glassram/$file.h gcc -std=gnu17
 	check "$file.h alone, C++" header glassram/$file.h g++ -x c++ -std=c++17
 done
