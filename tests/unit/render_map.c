@@ -123,9 +123,32 @@ static void test_empty(void)
 	map_finish(&map);
 }
 
+/* Bounds of the order, as the settings hilbert-* give them. */
+static void test_bounds(uint32_t min, uint32_t max, uint32_t max_side, uint32_t order,
+			uint32_t cell_order)
+{
+	struct source *source = source_synthetic_create(1 << 16);
+	struct map map = { .order_min = min, .order_max = max };
+
+	tap_check(map_update(&map, &source->view.layout, max_side) == 1 && map.order == order &&
+		  map.cell_order == cell_order && map.shift == 2 * (order - cell_order),
+		  "orders %u to %u on %u pixels: %u cells a side", min, max, max_side,
+		  1U << map.cell_order);
+	test_cells(&map, &source->view.layout);
+	test_outline(&map);
+	map_finish(&map);
+	source->destroy(source);
+}
+
 int main(void)
 {
 	test_empty();
+	test_bounds(4, 12, 1024, 8, 8);
+	test_bounds(4, 6, 1024, 8, 6);
+	test_bounds(10, 12, 2048, 10, 10);
+	test_bounds(10, 12, 300, 10, 8);
+	test_bounds(3, 3, 1024, 8, 3);
+	test_bounds(9, 9, 1024, 9, 9);
 	test_synthetic(1 << 16, 1024, 8, 0);
 	test_synthetic(1 << 18, 1024, 9, 0);
 	test_synthetic(1 << 18, 300, 9, 2);

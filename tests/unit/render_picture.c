@@ -250,6 +250,40 @@ static void test_looks(void)
 	scene_close(&scene);
 }
 
+/* Without glow a page keeps its brightness, and only its rate fades. */
+static void test_glow(void)
+{
+	struct scene scene;
+	uint32_t slot, dim, even;
+
+	if (scene_open(&scene, SLOTS, MAPPER_UPLOAD, 1280, 800)) {
+		tap_check(false, "a scene");
+		scene_close(&scene);
+		return;
+	}
+	slot = library_slot(&scene) + QUIET_PAGE;
+	for (int i = 0; i < 60; i++) {
+		source_synthetic_hit(scene.source, slot, 1);
+		scene_tick(&scene, 1);
+	}
+	scene_draw(&scene);
+	scene_tick(&scene, 30);
+	scene_draw(&scene);
+	dim = pixel_of_slot(&scene, slot);
+	tap_check(!renderer_set_glow(scene.renderer, false) && !scene_draw(&scene),
+		  "without glow it is drawn");
+	even = pixel_of_slot(&scene, slot);
+	tap_check(far(dim, expected(10 * exp(-3), 3)) < 12 && far(even, expected(10 * exp(-3), 0)) < 12,
+		  "and brightness no longer is age: %06x, not %06x", even, dim);
+	scene_save(&scene, "no_glow");
+	tap_check(!renderer_set_look(scene.renderer, "thread") && !scene_draw(&scene) &&
+		  !renderer_set_look(scene.renderer, "heat") && !scene_draw(&scene) &&
+		  pixel_of_slot(&scene, slot) == even, "another look keeps that");
+	tap_check(!renderer_set_glow(scene.renderer, true) && !scene_draw(&scene) &&
+		  pixel_of_slot(&scene, slot) == dim, "and it comes back");
+	scene_close(&scene);
+}
+
 /* The map alone, as a terminal wants it. */
 static void test_bare(void)
 {
@@ -292,6 +326,7 @@ int main(void)
 	test_size(1U << 20, 3840, 2160, "3840x2160");
 	test_size(1U << 20, 1280, 800, "1280x800_4GiB");
 	test_looks();
+	test_glow();
 	test_bare();
 	return tap_end();
 }

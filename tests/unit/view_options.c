@@ -60,6 +60,37 @@ static void test_good(void)
 		  "a command may look like a pid");
 }
 
+/* Settings: options, files, and which of them wins. */
+static void test_settings(void)
+{
+	char path[] = "/tmp/glassview-config-XXXXXX", line[128];
+	struct options o;
+	FILE *file = fdopen(mkstemp(path), "w");
+
+	fputs("look = age\nglow = off\nscanout = off\n", file);
+	fclose(file);
+	tap_check(!parse("7", &o) && !strcmp(o.config.view.look, "heat") && o.config.view.glow &&
+		  o.config.view.scanout && o.config.hilbert.adaptive, "settings have defaults");
+	tap_check(!parse("--look thread --glow off --hilbert-max 7 7", &o) &&
+		  !strcmp(o.config.view.look, "thread") && !o.config.view.glow &&
+		  o.config.hilbert.max == 7 && o.pid == 7, "settings as options");
+	tap_check(!parse("--hilbert-adaptive off --hilbert-order=3 7", &o) &&
+		  o.config.hilbert.order == 3, "a fixed order");
+	snprintf(line, sizeof(line), "--look heat --config %s 7", path);
+	tap_check(!parse(line, &o) && !strcmp(o.config.view.look, "heat") && !o.config.view.glow,
+		  "the command line wins over a file, setting by setting");
+	snprintf(line, sizeof(line), "--config %s --kms 7", path);
+	tap_check(!parse(line, &o) && o.kms && !o.config.view.scanout,
+		  "a display may be asked for though a file says scanout = off");
+	file = fopen(path, "w");
+	fputs("\nglow = dim\n", file);
+	fclose(file);
+	snprintf(line, sizeof(line), "--config %s 7", path);
+	tap_check(parse(line, &o) == -1 && captured_line(path) && captured_line(":2: glow takes"),
+		  "a mistake in a file is told with its line");
+	unlink(path);
+}
+
 static void test_bad(void)
 {
 	static const struct {
@@ -95,6 +126,20 @@ static void test_bad(void)
 		{ "--synthetic --policy a", "--policy" },
 		{ "--synthetic --follow", "--follow" },
 		{ "--follow=1 7", "--follow takes no value" },
+		{ "--config /no/such 7", "/no/such" },
+		{ "--config", "--config needs a value" },
+		{ "--look", "--look needs a value" },
+		{ "--look ../heat 7", "--look takes heat, thread, age" },
+		{ "--palette rainbow 7", "--palette takes dusk" },
+		{ "--glow 7 7", "--glow takes on or off" },
+		{ "--hilbert-max 13 7", "1 to 12" },
+		{ "--hilbert-max 3 7", "hilbert-min 4 (default) is above" },
+		{ "--hilbert-order 6 7", "hilbert-adaptive" },
+		{ "--animation on 7", "--animation has no effect" },
+		{ "--sampling-rate 0.1 7", "--sampling-rate has no effect" },
+		{ "--sandbox on 7", "--sandbox has no effect" },
+		{ "--anonymise on 7", "--anonymise has no effect on pictures" },
+		{ "--kms --scanout off 7", "leave one of them out" },
 	};
 	struct options o, before;
 	size_t i;
@@ -110,7 +155,10 @@ static void test_bad(void)
 
 int main(void)
 {
+	/* Nothing of whoever runs this. */
+	setenv("XDG_CONFIG_HOME", "/nowhere", 1);
 	test_good();
+	test_settings();
 	test_bad();
 	return tap_end();
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The command line of glassview: every wrong value gets one line that names it
- * and says what would be right.
+ * and says what would be right. Settings may come from files, too, and what the
+ * command line says wins.
  */
 #include "options.h"
 
@@ -40,14 +41,19 @@ static const char help[] =
 	"  --rate HZ           arming ticks a second, 1 to 1000 (10)\n"
 	"  --follow            watch the processes that it starts, too, and theirs\n"
 	"  --policy FILE.bpf.o let a BPF policy decide what counts\n"
-	"  --look NAME         what colours mean: heat, thread or age (heat)\n"
 	"  --import RUNG       view, unpack, external or upload (the best that works)\n"
 	"  --stats FILE.json   figures of this run\n"
+	"  --config FILE       settings (below) from here, not from the usual places\n"
 	"  --synthetic         a made-up target, without the module\n"
 	"  --probe             print what EGL can do here, and end\n"
 	"  --help, --version\n"
 	"\n"
 	"A process that another client watches is shown in that client's session.\n"
+	"\n"
+	"Settings, as options, and as lines NAME = VALUE of /etc/glassram/config.conf and\n"
+	"~/.config/glassram/config.conf:\n";
+
+static const char help_keys[] =
 	"\n"
 	"Keys: q ends; space freezes, and so does the signal USR1; p stops counting and\n"
 	"goes on; z sets all counters to zero.\n";
@@ -62,7 +68,7 @@ enum {
 	OPTION_RATE,
 	OPTION_FREEZE,
 	OPTION_IMPORT,
-	OPTION_LOOK,
+	OPTION_CONFIG,
 	OPTION_POLICY,
 	OPTION_FOLLOW,
 	OPTION_SIZE,
@@ -70,9 +76,10 @@ enum {
 	OPTION_PROBE,
 	OPTION_HELP,
 	OPTION_VERSION,
+	OPTION_SETTING, /* and the number of the setting: the last ones */
 };
 
-static const struct option long_options[] = {
+static const struct option plain_options[] = {
 	{ "headless", required_argument, NULL, OPTION_HEADLESS },
 	{ "terminal", no_argument, NULL, OPTION_TERMINAL },
 	{ "kms", optional_argument, NULL, OPTION_KMS },
@@ -82,7 +89,7 @@ static const struct option long_options[] = {
 	{ "rate", required_argument, NULL, OPTION_RATE },
 	{ "freeze", no_argument, NULL, OPTION_FREEZE },
 	{ "import", required_argument, NULL, OPTION_IMPORT },
-	{ "look", required_argument, NULL, OPTION_LOOK },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "policy", required_argument, NULL, OPTION_POLICY },
 	{ "follow", no_argument, NULL, OPTION_FOLLOW },
 	{ "size", required_argument, NULL, OPTION_SIZE },
@@ -90,8 +97,44 @@ static const struct option long_options[] = {
 	{ "probe", no_argument, NULL, OPTION_PROBE },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
 };
+#define NR_PLAIN (sizeof(plain_options) / sizeof(plain_options[0]))
+
+/* Settings as they were given: they are tried when all files have been read. */
+struct given {
+	const char *file;
+	const char *settings[GLASSRAM_SETTINGS];
+};
+
+/* All long options, with one for each setting. */
+static const struct option *all_options(void)
+{
+	static struct option all[NR_PLAIN + GLASSRAM_SETTINGS + 1];
+
+	memcpy(all, plain_options, sizeof(plain_options));
+	for (size_t i = 0; i < GLASSRAM_SETTINGS; i++)
+		all[NR_PLAIN + i] = (struct option){ glassram_setting_name(i), required_argument,
+						     NULL, OPTION_SETTING + (int)i };
+	return all;
+}
+
+/* Those that have an effect on pictures, with their defaults. */
+static void print_help(void)
+{
+	struct glassram_config defaults;
+	char value[GLASSRAM_CONFIG_WORD];
+
+	glassram_config_init(&defaults);
+	fputs(help, stdout);
+	for (size_t i = 0; i < GLASSRAM_SETTINGS; i++) {
+		if (glassram_setting_missing(i) || i == GLASSRAM_SETTING_ANONYMISE)
+			continue;
+		printf("  --%-17s %s (%s)\n                      takes %s\n",
+		       glassram_setting_name(i), glassram_setting_meaning(i),
+		       glassram_setting_value(&defaults, i, value), glassram_setting_takes(i));
+	}
+	fputs(help_keys, stdout);
+}
 
 static int parse_integer(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
 {
@@ -156,7 +199,7 @@ static int refuse_option(int code, char **argv)
 	return -1;
 }
 
-static int apply(struct options *options, int code, const char *value)
+static int apply(struct options *options, struct given *given, int code, const char *value)
 {
 	uint64_t number;
 
@@ -200,8 +243,11 @@ static int apply(struct options *options, int code, const char *value)
 			return 0;
 		message("--import takes view, unpack, external or upload, not '%s'", value);
 		return -1;
-	case OPTION_LOOK:
-		options->look = value;
+	case OPTION_CONFIG:
+		given->file = value;
+		return 0;
+	case OPTION_SETTING ... OPTION_SETTING + GLASSRAM_SETTINGS - 1:
+		given->settings[code - OPTION_SETTING] = value;
 		return 0;
 	case OPTION_POLICY:
 		options->policy = value;
@@ -222,7 +268,7 @@ static int apply(struct options *options, int code, const char *value)
 		options->probe = true;
 		return 0;
 	case OPTION_HELP:
-		fputs(help, stdout);
+		print_help();
 		return 1;
 	case OPTION_VERSION:
 		printf("glassview %s (sinks: kms, headless, terminal; sources: session, synthetic)\n",
@@ -275,9 +321,42 @@ static int check(const struct options *options)
 	return 0;
 }
 
+/* Settings, from files and then from options. */
+static int configure(struct options *options, const struct given *given)
+{
+	struct glassram_config *config = &options->config;
+
+	if (given->settings[GLASSRAM_SETTING_ANONYMISE]) {
+		message("--anonymise has no effect on pictures, which show no addresses: leave it out");
+		return -1;
+	}
+	glassram_config_init(config);
+	if (given->file ? glassram_config_read(config, given->file) : glassram_config_load(config)) {
+		message("%s", glassram_error_message());
+		return -1;
+	}
+	for (size_t i = 0; i < GLASSRAM_SETTINGS; i++) {
+		if (given->settings[i] &&
+		    glassram_config_set(config, glassram_setting_name(i), given->settings[i])) {
+			message("--%s", glassram_error_message());
+			return -1;
+		}
+	}
+	if (glassram_config_check(config)) {
+		message("%s", glassram_error_message());
+		return -1;
+	}
+	if (options->kms && given->settings[GLASSRAM_SETTING_SCANOUT] && !config->view.scanout) {
+		message("--kms wants a display and --scanout off refuses it: leave one of them out");
+		return -1;
+	}
+	return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct options options = { .rung = MAPPER_AUTO };
+	struct given given = { 0 };
 	int code, err, words = 1;
 
 	/* Everything behind the first "--" is the command's own business. */
@@ -293,18 +372,19 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 
 	opterr = 0;
 	optind = 0; /* a full restart, so that the parser may be called again */
-	while ((code = getopt_long(words, argv, ":", long_options, NULL)) != -1) {
+	while ((code = getopt_long(words, argv, ":", all_options(), NULL)) != -1) {
 		if (code == '?' || code == ':')
 			return refuse_option(code, argv);
 		/* "--kms DEVICE" is what people write. */
 		if (code == OPTION_KMS && !optarg && optind < words &&
 		    !strncmp(argv[optind], "/dev/", 5))
 			optarg = argv[optind++];
-		err = apply(&options, code, optarg);
+		err = apply(&options, &given, code, optarg);
 		if (err)
 			return err;
 	}
-	if (parse_pid(&options, argv + optind, words - optind) || check(&options))
+	if (parse_pid(&options, argv + optind, words - optind) || check(&options) ||
+	    configure(&options, &given))
 		return -1;
 	*ret_options = options;
 	return 0;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <glassram/config.h>
+
 #include "mapper.h"
 
 /**
@@ -24,13 +26,13 @@
  * @stats: JSON file for the figures, or NULL
  * @policy: policy object file, or NULL
  * @follow: watch the processes that the target starts, too
- * @look: a look of the renderer, or NULL for its default
  * @seconds: end after so long, 0 for never
  * @frames: end after so many pictures, 0 for never
  * @freeze: at the end, let the last picture stand until a signal or key
  * @rate_hz: arming rate, 0 for the default
  * @rung: import rung to force
  * @width, @height: picture size, 0 for the sink's own
+ * @config: settings, from files and from options
  */
 struct options {
 	pid_t pid;
@@ -44,7 +46,6 @@ struct options {
 	const char *stats;
 	const char *policy;
 	bool follow;
-	const char *look;
 	double seconds;
 	uint64_t frames;
 	bool freeze;
@@ -52,10 +53,11 @@ struct options {
 	enum mapper_rung rung;
 	uint32_t width;
 	uint32_t height;
+	struct glassram_config config;
 };
 
 /**
- * options_parse() - read the command line
+ * options_parse() - read the command line, and files of settings
  * Return: 0 to go on, 1 if everything asked for was printed, -1 with a one-line
  * message printed if something is wrong.
  */

@@ -105,6 +105,20 @@ int renderer_set_look(struct renderer *r, const char *look)
 	return 0;
 }
 
+int renderer_set_glow(struct renderer *r, bool glow)
+{
+	if (tint_set_glow(&r->tint, glow))
+		return -1;
+	r->stale = true;
+	return 0;
+}
+
+void renderer_set_orders(struct renderer *r, uint32_t min, uint32_t max)
+{
+	r->map.order_min = min;
+	r->map.order_max = max;
+}
+
 /* Follow the tables and the size of the target. */
 static int follow(struct renderer *r, const struct sink_target *target,
 		  const struct source_view *view, struct layout_rect area)
@@ -188,7 +202,8 @@ int renderer_draw(struct renderer *r, const struct sink_target *target,
 			.picture = &picture,	.map_rect = r->map_rect,
 			.map = &r->map,		.figures = &r->figures,
 			.view = view,		.status = status,
-			.rung = textures->rung, .look = r->tint.look });
+			.rung = textures->rung, .look = r->tint.look,
+			.glow = r->tint.glow });
 		if (r->canvas.failed)
 			return out_of_memory();
 		r->stale = false;

@@ -45,6 +45,18 @@ void renderer_destroy(struct renderer *renderer);
 int renderer_set_look(struct renderer *renderer, const char *look);
 
 /**
+ * renderer_set_glow() - whether what was written just now is brighter (default)
+ * Return: 0, or -1 with a message printed.
+ */
+int renderer_set_glow(struct renderer *renderer, bool glow);
+
+/**
+ * renderer_set_orders() - bounds of the order of the map: it has 2^order cells a side
+ * @min, @max: 1 to 12; to be called before the first picture
+ */
+void renderer_set_orders(struct renderer *renderer, uint32_t min, uint32_t max);
+
+/**
  * renderer_draw() - draw one picture
  * A second picture of the same @now shows the same counters, for another sink.
  * @now: seconds, CLOCK_MONOTONIC; brightness (age) and the 4 Hz figures follow

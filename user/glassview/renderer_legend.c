@@ -177,7 +177,7 @@ void legend_draw(struct canvas *canvas, const struct overlay_input *input, struc
 
 	draw_colour(canvas, input, box, bar);
 	bar.y += 2 * line + p->base + p->gap / 2;
-	if (strcmp(input->look, "age"))
+	if (input->glow && strcmp(input->look, "age"))
 		draw_brightness(canvas, input, bar);
 
 	bar.y += p->base + line + p->gap / 2;

@@ -220,10 +220,13 @@ static void fill_tiles(struct map *map)
 
 static void choose_orders(struct map *map, uint32_t max_side)
 {
-	map->order = MAP_ORDER_MIN;
+	uint32_t max = map->order_max ? map->order_max : MAP_ORDER_MAX;
+
+	/* A cell is a slot at least, so a lower bound of cells is one of slots. */
+	map->order = map->order_min > MAP_ORDER_MIN ? map->order_min : MAP_ORDER_MIN;
 	while (map->order < MAP_ORDER_MAX && (1U << (2 * map->order)) < map->slots)
 		map->order++;
-	map->cell_order = map->order;
+	map->cell_order = map->order < max ? map->order : max;
 	while (map->cell_order > 1 && (1U << map->cell_order) > max_side)
 		map->cell_order--;
 	map->shift = 2 * (map->order - map->cell_order);

@@ -49,7 +49,7 @@ struct map_run {
 };
 
 /**
- * struct map - zero it before the first map_update()
+ * struct map - zero it before the first map_update(), but for the bounds
  * @order: the curve has 4^order slots
  * @cell_order: the map has 2^cell_order cells a side
  * @shift: a cell shows 2^shift slots
@@ -57,6 +57,8 @@ struct map_run {
  * @cell_region: for each cell in the order of the curve, region + 1, or 0
  * @outline: where regions meet
  * @tiles: areas on a coarse grid
+ * @order_min, @order_max: bounds of @cell_order, 1 to MAP_ORDER_MAX; 0: none. The
+ *	lower one holds as far as there are pixels for it
  */
 struct map {
 	uint32_t order;
@@ -73,6 +75,7 @@ struct map {
 	uint64_t generation;
 	uint32_t nr_blocks;
 	uint32_t max_side;
+	uint32_t order_min, order_max;
 };
 
 /* The smallest map: one block, and the largest: GLASSRAM_MAX_SLOTS. */

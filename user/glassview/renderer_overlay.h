@@ -15,6 +15,7 @@
  * struct overlay_input - what there is to tell
  * @map_rect: where the map is drawn
  * @look: name of the look: the legend follows it
+ * @glow: what was written just now is brighter
  */
 struct overlay_input {
 	const struct layout_picture *picture;
@@ -25,6 +26,7 @@ struct overlay_input {
 	const struct renderer_status *status;
 	enum mapper_rung rung;
 	const char *look;
+	bool glow;
 };
 
 /**

@@ -61,7 +61,7 @@ static GLuint create_palette(void)
 
 void tint_create(struct tint *tint, const char *shader_dir)
 {
-	*tint = (struct tint){ .shader_dir = shader_dir, .look = "heat" };
+	*tint = (struct tint){ .shader_dir = shader_dir, .look = "heat", .glow = true };
 	tint->palette = create_palette();
 	glGenFramebuffers(1, &tint->framebuffer);
 }
@@ -105,11 +105,27 @@ static GLuint create_program(const struct tint *tint, const char *mapper_head,
 	snprintf(head, sizeof(head),
 		 "%s#define STAMP_NO_PAGE %uu\n#define FIRST_EPOCH %uu\n"
 		 "#define AGE_FLOOR %.6f\n#define AGE_SECONDS %.6f\n", mapper_head,
-		 GLASSRAM_STAMP_NO_PAGE, GLASSRAM_FIRST_EPOCH, PALETTE_AGE_FLOOR,
+		 GLASSRAM_STAMP_NO_PAGE, GLASSRAM_FIRST_EPOCH, tint->glow ? PALETTE_AGE_FLOOR : 1.0,
 		 PALETTE_AGE_SECONDS);
 	define_color(head, sizeof(head), "COLOUR_GROUND", palette_ground);
 	define_color(head, sizeof(head), "COLOUR_UNWRITTEN", palette_unwritten);
 	return program_create(tint->shader_dir, "full.vert", head, fragments);
+}
+
+/* Compiled now where it can be, so that what is wrong is told now. */
+static int recompile(struct tint *tint, const char *look)
+{
+	GLuint program;
+
+	if (tint->head) {
+		program = create_program(tint, tint->head, look);
+		if (!program)
+			return -1;
+		glDeleteProgram(tint->program);
+		tint->program = program;
+	}
+	tint->recolour = true;
+	return 0;
 }
 
 int tint_set_look(struct tint *tint, const char *look)
@@ -118,18 +134,16 @@ int tint_set_look(struct tint *tint, const char *look)
 		fprintf(stderr, "glassview: '%s' is no look: try heat, thread or age\n", look);
 		return -1;
 	}
-	/* Compiled now, so that a wrong name is told now. */
-	if (tint->head) {
-		GLuint program = create_program(tint, tint->head, look);
-
-		if (!program)
-			return -1;
-		glDeleteProgram(tint->program);
-		tint->program = program;
-	}
+	if (recompile(tint, look))
+		return -1;
 	snprintf(tint->look, sizeof(tint->look), "%s", look);
-	tint->recolour = true;
 	return 0;
+}
+
+int tint_set_glow(struct tint *tint, bool glow)
+{
+	tint->glow = glow;
+	return recompile(tint, tint->look);
 }
 
 /* Follow the mapper's rung and the size of the map. */

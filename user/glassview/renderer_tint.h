@@ -22,6 +22,7 @@
 struct tint {
 	const char *shader_dir;
 	char look[TINT_LOOK_LEN];
+	bool glow; /* brightness is age */
 	uint32_t program;
 	const char *head; /* the mapper's head that @program was made with */
 	uint32_t palette;
@@ -30,7 +31,7 @@ struct tint {
 	uint32_t framebuffer;
 	uint32_t order, cell_order; /* of the textures; 0: there are none */
 	bool fresh; /* there is no last frame */
-	bool recolour; /* the look changed */
+	bool recolour; /* the look or the glow changed */
 	double drawn; /* when the state was last brought forward */
 	uint32_t *pixels;
 };
@@ -45,6 +46,11 @@ void tint_finish(struct tint *tint);
  * tint_set_look() - see renderer_set_look()
  */
 int tint_set_look(struct tint *tint, const char *look);
+
+/**
+ * tint_set_glow() - see renderer_set_glow()
+ */
+int tint_set_glow(struct tint *tint, bool glow);
 
 /**
  * tint_draw() - bring the state forward to @now and colour all cells

@@ -56,14 +56,15 @@ int stage_claim(const struct options *options, struct stage *ret_stage)
 	struct stage stage = { 0 };
 	bool named = options->kms || options->terminal || options->headless;
 
-	if (options->kms || !named) {
+	if (options->kms || (!named && options->config.view.scanout)) {
 		stage.kms = kms_device_open(options->kms_device, options->width, options->height,
 					    !named);
 		if (!stage.kms && named)
 			return -1;
 	}
 	if (!named && !stage.kms && !isatty(STDOUT_FILENO)) {
-		message("no display can be had and stdout is no terminal: use --headless FILE.png");
+		message("no display can be had%s and stdout is no terminal: use --headless FILE.png",
+			options->config.view.scanout ? "" : " (scanout is off)");
 		return -1;
 	}
 	stage.interactive = stage.kms || (isatty(STDOUT_FILENO) && (options->terminal || !named));
@@ -145,6 +146,24 @@ static int create_sinks(struct stage *stage, const struct options *options)
 	return 0;
 }
 
+/* There is one palette, so nothing has to be said of it. */
+static struct renderer *create_renderer(const char *shaders, const struct glassram_config *config)
+{
+	struct renderer *renderer = renderer_create(shaders);
+	bool adaptive = config->hilbert.adaptive;
+
+	if (!renderer)
+		return NULL;
+	renderer_set_orders(renderer, adaptive ? config->hilbert.min : config->hilbert.order,
+			    adaptive ? config->hilbert.max : config->hilbert.order);
+	if (renderer_set_look(renderer, config->view.look) ||
+	    renderer_set_glow(renderer, config->view.glow)) {
+		renderer_destroy(renderer);
+		return NULL;
+	}
+	return renderer;
+}
+
 int stage_open(struct stage *stage, const struct options *options,
 	       const struct source_view *view)
 {
@@ -156,10 +175,8 @@ int stage_open(struct stage *stage, const struct options *options,
 	stage->mapper = mapper_create(stage->egl.display, stage->rung);
 	if (!stage->mapper || mapper_import(stage->mapper, &view->columns))
 		return -1;
-	stage->renderer = renderer_create(shaders);
-	if (!stage->renderer ||
-	    (options->look && renderer_set_look(stage->renderer, options->look)) ||
-	    create_sinks(stage, options))
+	stage->renderer = create_renderer(shaders, &options->config);
+	if (!stage->renderer || create_sinks(stage, options))
 		return -1;
 	stage->keeps_file = options->headless;
 	stage->status = (struct renderer_status){
