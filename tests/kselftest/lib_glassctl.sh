@@ -53,6 +53,18 @@ regions()
 		/tmp/regions.json || { cat /tmp/regions.json; return 1; }
 }
 
+# The same mappings in the same order, and not one real address.
+anonymised()
+{
+	"$GLASSCTL" --json --seconds 0.2 --anonymise on regions "$pid" >/tmp/anonymised.json || return
+	jq -e --slurpfile real /tmp/regions.json '
+		([.regions[] | .end - .start] == [$real[0].regions[] | .end - .start])
+		and ([.regions[].start] as $shown | all($real[0].regions[]; .start as $start
+			| $shown | index($start) | not))
+		and ([.regions[].name] == [$real[0].regions[].name])' /tmp/anonymised.json ||
+		{ cat /tmp/anonymised.json; return 1; }
+}
+
 threads()
 {
 	"$GLASSCTL" --json --seconds "$second" threads "$pid" >/tmp/threads.json || return
@@ -214,6 +226,7 @@ ended()
 }
 
 check "regions, as JSON" regions
+check "regions, anonymised" anonymised
 check "threads, as JSON" threads
 check "stats, as JSON" stats
 check "tables" tables

@@ -215,6 +215,9 @@ check_options()
 	while IFS= read -r option; do
 		grep -qE -- "$option\b" docs/guide.md || echo "docs/guide.md: nothing on $option"
 	done < <(options user/glassview/options.c; options user/glassctl/main.c)
+	while IFS= read -r option; do
+		grep -qE "^\|.*\`$option\`.*\|" docs/guide.md || echo "docs/guide.md: nothing on the setting $option"
+	done < <(sed -nE 's/^\s*\{ "([a-z-]+)", (WHOLE|SHARE|SWITCH|WORD),.*/\1/p' user/libglassram/config.c)
 	while IFS= read -r command; do
 		grep -qw -- "glassctl $command" docs/guide.md || echo "docs/guide.md: nothing on glassctl $command"
 	done < <(sed -nE 's/^\s*\{ "([a-z]+)", (true|false),.*/\1/p' user/glassctl/main.c)
@@ -305,6 +308,8 @@ planted "a client that grew is noticed" check_client docs/client.c \
 	'1s/^/\n\n\n/' "docs/client.c has"
 planted "a new option is noticed" check_options user/glassview/options.c \
 	's/^(\s*)\{ "rate", required_argument.*/&\n\1{ "sound", no_argument, NULL, 1 },/' "nothing on --sound"
+planted "a new setting is noticed" check_options user/libglassram/config.c \
+	's/^(\s*)\{ "glow", SWITCH,.*/&\n\1{ "sound", SWITCH, NULL },/' "nothing on the setting sound"
 planted "a new command is noticed" check_options user/glassctl/main.c \
 	's/^(\s*)\{ "stats", true,.*/&\n\1{ "forget", true, NULL },/' "nothing on glassctl forget"
 printf '1..%d\n' $results

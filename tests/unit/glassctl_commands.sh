@@ -6,6 +6,11 @@ set -u
 GLASSCTL=${GLASSCTL:-build/tests/unit/glassctl}
 # shellcheck source=tests/unit/tap.sh
 . tests/unit/tap.sh
+# Settings of this test, not of whoever runs it.
+XDG_CONFIG_HOME=$(mktemp -d)
+export XDG_CONFIG_HOME
+mkdir "$XDG_CONFIG_HOME/glassram"
+settings=$XDG_CONFIG_HOME/glassram/config.conf
 
 # says STATUS TEXT ARGUMENT...: nothing on stdout, TEXT on stderr, nothing of a sanitizer.
 says()
@@ -73,9 +78,35 @@ help()
 {
 	local word
 	"$GLASSCTL" --help >/tmp/help.$$ || return
-	for word in doctor list regions threads stats --json --seconds --rate --help --version; do
+	for word in doctor list regions threads stats config --json --seconds --rate --help --version; do
 		grep -q -- "$word" /tmp/help.$$ || { echo "help does not name $word"; return 1; }
 	done
+}
+
+config()
+{
+	printf '# mine\nlook = age\nhilbert-max = 9\n' >"$settings"
+	"$GLASSCTL" --json --hilbert-max 7 config | tee /tmp/config.$$ | jq -e --arg file "$settings" '
+		.files[-1] == $file and (.settings | length) >= 15
+		and any(.settings[]; .name == "look" and .value == "age" and .from == $file + ":2")
+		and any(.settings[]; .name == "hilbert-max" and .value == "7" and .from == "set")
+		and any(.settings[]; .name == "glow" and .value == "on" and .from == "default")
+		and any(.settings[]; .name == "sandbox" and (.no_effect | length) > 0)' ||
+		{ cat /tmp/config.$$; return 1; }
+}
+
+config_table()
+{
+	"$GLASSCTL" config >/tmp/config.$$ && grep -q "^look  *age  *$settings:2 " /tmp/config.$$ &&
+		grep -q '^sampling-rate  *-  .*no effect' /tmp/config.$$
+}
+
+# A file with a mistake stops what it is for, and nothing else.
+config_mistake()
+{
+	printf '\nlook = age\nanonymize = on\n' >"$settings"
+	says 2 "config.conf:3: there is no setting 'anonymize': did you mean anonymise?" stats 1 &&
+		says 2 "config.conf:3:" config && "$GLASSCTL" list >/dev/null
 }
 
 full_disk()
@@ -93,6 +124,16 @@ check "list --json" list
 check "list as a table" list_table
 check "--version" version
 check "--help" help
+check "config --json" config
+check "config as a table" config_table
+check "a mistake in a file" config_mistake
+rm "$settings"
+check "a file by name" says 2 "/no/such.conf cannot be read" --config /no/such.conf config
+check "a file that nobody reads" says 2 "--config has no effect on list" --config /dev/null list
+check "a setting that does nothing here" says 2 "--look has no effect on stats" --look age stats 1
+check "nor there" says 2 "--anonymise has no effect on list" --anonymise on list
+check "a wrong value" says 2 "--anonymise takes on or off, not 'yes'" --anonymise yes regions 1
+check "what is not there yet" says 2 "--sandbox has no effect, no program" --sandbox on config
 check "a full disk is an error" full_disk
 check "no command" says 2 "no command: doctor, list"
 check "an unknown command" says 2 'no command "frobnicate"' frobnicate
@@ -110,5 +151,5 @@ check "negative seconds" says 2 "--seconds takes" --seconds -1 stats 1
 check "endless seconds" says 2 "--seconds takes" --seconds inf stats 1
 check "a rate of 0" says 2 "--rate takes 1 to 1000" --rate 0 stats 1
 check "too high a rate" says 2 "--rate takes 1 to 1000" --rate 1001 stats 1
-rm -f /tmp/{doctor,doctor.table,list,list.table,help}.$$
+rm -rf /tmp/{doctor,doctor.table,list,list.table,help,config}.$$ "$XDG_CONFIG_HOME"
 tap_end

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Text of strangers on its way to a terminal and into JSON.
+ * Text of strangers on its way to a terminal and into JSON, and addresses as they
+ * are shown.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../user/glassctl/output.h"
+#include "../../user/glassctl/shown.h"
 #include "tap.h"
 
 static const struct {
@@ -79,8 +81,44 @@ static void test_bytes(void)
 			  cases[i].text);
 }
 
+static void test_shown(void)
+{
+	static const uint32_t with[] = { GLASSRAM_EVENT_MAP, GLASSRAM_EVENT_UNMAP,
+					 GLASSRAM_EVENT_REMOVE, GLASSRAM_EVENT_REFUSED,
+					 GLASSRAM_EVENT_HIT, GLASSRAM_EVENT_REMAP };
+	const uint64_t low = 0x1000, high = 0x7ffffffff123;
+	struct glassctl_options options = { 0 };
+	unsigned int moved = 0, bare = 0;
+	uint64_t first;
+
+	tap_check(!shown_begin(&options) && shown_address(high) == high,
+		  "addresses are shown as they are");
+	options.config.security.anonymise = true;
+	tap_check(!shown_begin(&options) && shown_address(low) != low &&
+		  shown_address(high) - shown_address(low) == high - low &&
+		  shown_address(high) % 4096 == high % 4096 && shown_address(high) < 1ULL << 53,
+		  "or all moved by the same number of pages");
+	for (uint32_t type = 0; type < GLASSRAM_EVENT_NR; type++) {
+		struct glassram_event event = { .type = type, .address = low, .length = 1,
+						.value = high };
+
+		shown_event(&event);
+		bare += event.address == low && event.value == high && event.length == 1;
+		for (size_t i = 0; i < sizeof(with) / sizeof(*with); i++)
+			moved += type == with[i] && event.address == shown_address(low) &&
+				 (event.value == shown_address(high)) ==
+					 (type == GLASSRAM_EVENT_REMAP);
+	}
+	tap_check(moved == 6 && bare == GLASSRAM_EVENT_NR - 6,
+		  "in every type of event that has one, and in no other");
+	first = shown_address(low);
+	tap_check(!shown_begin(&options) && shown_address(low) != first,
+		  "each run by another number");
+}
+
 int main(void)
 {
+	test_shown();
 	test_printable();
 	test_all_bytes();
 	test_bytes();

@@ -24,7 +24,7 @@ $(LIB_UNIT)/sanitized/%.o: %.c
 $(LIB_UNIT_TESTS): $(LIB_UNIT)/%: $(LIB_UNIT)/sanitized/tests/unit/%.o $(LIB_UNIT_LIBRARY)
 	$(CC) $(LIB_UNIT_CFLAGS) -o $@ $^ $(LIBGLASSRAM_LIBS)
 
-$(LIB_UNIT)/glassctl_output: $(addprefix $(LIB_UNIT)/sanitized/,tests/unit/glassctl_output.o user/glassctl/output.o)
+$(LIB_UNIT)/glassctl_output: $(addprefix $(LIB_UNIT)/sanitized/,tests/unit/glassctl_output.o user/glassctl/output.o user/glassctl/shown.o)
 	$(CC) $(LIB_UNIT_CFLAGS) -o $@ $^ $(GLASSCTL_LIBS)
 
 $(LIB_UNIT)/glassctl: $(LIB_UNIT_GLASSCTL) $(LIB_UNIT_LIBRARY)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "output.h"
+#include "shown.h"
 #include "watch.h"
 
 #define BATCH 256
@@ -54,11 +55,12 @@ static void print_line(const struct glassram_event *event, const char *text)
 }
 
 static void print_events(const struct glassctl_options *options,
-			 const struct glassram_event *events, size_t nr)
+			 struct glassram_event *events, size_t nr)
 {
 	char text[GLASSRAM_EVENT_TEXT];
 
 	for (size_t i = 0; i < nr; i++) {
+		shown_event(&events[i]);
 		glassram_event_text(&events[i], text);
 		if (options->json)
 			print_json(&events[i], text);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include <glassram/config.h>
+
 /* Exit statuses of every command. */
 #define GLASSCTL_DONE 0
 #define GLASSCTL_FAILED 1 /* what was asked for could not be had, or is missing */
@@ -22,6 +24,7 @@
  * @mask: names of the events wanted, or NULL
  * @rate_hz: arming ticks a second, 0 for the default
  * @pid: the target, for commands that have one
+ * @config: the settings, for commands that have a target, and for "config"
  */
 struct glassctl_options {
 	bool json;
@@ -31,6 +34,7 @@ struct glassctl_options {
 	const char *mask;
 	unsigned int rate_hz;
 	pid_t pid;
+	struct glassram_config config;
 };
 
 /* The commands; each returns an exit status and has printed its own errors. */
@@ -41,5 +45,6 @@ int glassctl_threads(const struct glassctl_options *options);
 int glassctl_stats(const struct glassctl_options *options);
 int glassctl_targets(const struct glassctl_options *options);
 int glassctl_events(const struct glassctl_options *options);
+int glassctl_config(const struct glassctl_options *options);
 
 #endif

@@ -19,6 +19,7 @@
 #include <jansson.h>
 
 #include "glassctl.h"
+#include "shown.h"
 
 #define SECONDS_DEFAULT 2.0
 #define SECONDS_MAX 86400.0
@@ -35,17 +36,29 @@ static const struct command {
 	{ "stats", true, glassctl_stats },
 	{ "targets", true, glassctl_targets },
 	{ "events", true, glassctl_events },
+	{ "config", false, glassctl_config },
 };
 
-static const struct option long_options[] = {
+/* Codes of the options that are settings: this and the number of the setting. */
+#define OPTION_SETTING 512
+#define OPTION_CONFIG 511
+
+static const struct option plain_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "mask", required_argument, NULL, 'm' },
+	{ "config", required_argument, NULL, OPTION_CONFIG },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+};
+#define NR_PLAIN (sizeof(plain_options) / sizeof(plain_options[0]))
+
+/* What is not yet a part of struct glassctl_options: settings as they were given. */
+struct given {
+	const char *file;
+	const char *settings[GLASSRAM_SETTINGS];
 };
 
 static void print_help(void)
@@ -59,6 +72,7 @@ static void print_help(void)
 	     "  stats PID     totals of watching it\n"
 	     "  targets PID   the address spaces of its session: more than one with --follow\n"
 	     "  events PID    what happens to it, line by line, until it ends\n"
+	     "  config        the settings in force, and where each comes from\n"
 	     "\n"
 	     "  -j, --json        print one JSON document; events: one for each line\n"
 	     "  -s, --seconds N   watch for N seconds, 0 to 86400 (2; events: until the target\n"
@@ -70,6 +84,10 @@ static void print_help(void)
 	     "                    owner (these without --mask), map unmap remove remap (these\n"
 	     "                    cost the target something at each such call), all; hit (each\n"
 	     "                    counted fault)\n"
+	     "  --anonymise on    show addresses moved by an unknown distance\n"
+	     "  --config FILE     read settings from here, not from /etc/glassram/config.conf and\n"
+	     "                    ~/.config/glassram/config.conf; config takes all settings as\n"
+	     "                    options, too\n"
 	     "  -h, --help        this text\n"
 	     "  -V, --version     version and compiled-in features\n"
 	     "\n"
@@ -132,10 +150,67 @@ static bool parse_number(const char *text, long min, long max, long *ret_value)
 	return true;
 }
 
-static int run(const struct command *command, struct glassctl_options *options,
-	       int argc, char **argv)
+/* All long options, with one for each setting. */
+static const struct option *all_options(void)
+{
+	static struct option all[NR_PLAIN + GLASSRAM_SETTINGS + 1];
+
+	memcpy(all, plain_options, sizeof(plain_options));
+	for (size_t i = 0; i < GLASSRAM_SETTINGS; i++)
+		all[NR_PLAIN + i] = (struct option){ glassram_setting_name(i), required_argument,
+						     NULL, OPTION_SETTING + (int)i };
+	return all;
+}
+
+/* Settings, from files and then from options. */
+static int configure(const struct command *command, const struct given *given,
+		     struct glassctl_options *options)
+{
+	struct glassram_config *config = &options->config;
+	enum glassram_error error;
+
+	for (size_t i = 0; i < GLASSRAM_SETTINGS; i++) {
+		/* Only where addresses are shown, and to show what is set. */
+		if (!given->settings[i] || command->run == glassctl_config ||
+		    (i == GLASSRAM_SETTING_ANONYMISE && command->needs_pid))
+			continue;
+		fprintf(stderr, "glassctl: --%s has no effect on %s: leave it out\n",
+			glassram_setting_name(i), command->name);
+		return GLASSCTL_USAGE;
+	}
+	glassram_config_init(config);
+	/* doctor has to work whatever a file says. */
+	if (!command->needs_pid && command->run != glassctl_config) {
+		if (!given->file)
+			return GLASSCTL_DONE;
+		fprintf(stderr, "glassctl: --config has no effect on %s: leave it out\n",
+			command->name);
+		return GLASSCTL_USAGE;
+	}
+	error = given->file ? glassram_config_read(config, given->file) :
+			      glassram_config_load(config);
+	if (!error) {
+		for (size_t i = 0; i < GLASSRAM_SETTINGS; i++) {
+			if (!given->settings[i] ||
+			    !glassram_config_set(config, glassram_setting_name(i),
+						 given->settings[i]))
+				continue;
+			fprintf(stderr, "glassctl: --%s\n", glassram_error_message());
+			return GLASSCTL_USAGE;
+		}
+		error = glassram_config_check(config);
+	}
+	if (!error)
+		return shown_begin(options);
+	fprintf(stderr, "glassctl: %s\n", glassram_error_message());
+	return GLASSCTL_USAGE;
+}
+
+static int run(const struct command *command, const struct given *given,
+	       struct glassctl_options *options, int argc, char **argv)
 {
 	int wanted = command->needs_pid ? 1 : 0;
+	int status;
 	long pid;
 
 	if (argc > wanted)
@@ -150,17 +225,19 @@ static int run(const struct command *command, struct glassctl_options *options,
 			return usage("a PID is a positive number, not", argv[0]);
 		options->pid = pid;
 	}
-	return command->run(options);
+	status = configure(command, given, options);
+	return status ? status : command->run(options);
 }
 
 int main(int argc, char **argv)
 {
 	struct glassctl_options options = { .seconds = SECONDS_DEFAULT };
+	struct given given = { 0 };
 	bool version = false;
 	long rate;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "js:r:fm:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "js:r:fm:hV", all_options(), NULL)) != -1) {
 		switch (option) {
 		case 'j':
 			options.json = true;
@@ -187,6 +264,12 @@ int main(int argc, char **argv)
 		case 'V':
 			version = true;
 			break;
+		case OPTION_CONFIG:
+			given.file = optarg;
+			break;
+		case OPTION_SETTING ... OPTION_SETTING + GLASSRAM_SETTINGS - 1:
+			given.settings[option - OPTION_SETTING] = optarg;
+			break;
 		default: /* getopt has said what is wrong */
 			fputs("glassctl: see `glassctl --help`\n", stderr);
 			return GLASSCTL_USAGE;
@@ -197,14 +280,14 @@ int main(int argc, char **argv)
 		return GLASSCTL_DONE;
 	}
 	if (optind == argc) {
-		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets or events; see `glassctl --help`\n",
+		fputs("glassctl: no command: doctor, list, regions, threads, stats, targets, events or config; see `glassctl --help`\n",
 		      stderr);
 		return GLASSCTL_USAGE;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, argv[optind]))
 			continue;
-		status = run(&commands[i], &options, argc - optind - 1, argv + optind + 1);
+		status = run(&commands[i], &given, &options, argc - optind - 1, argv + optind + 1);
 		/* a full disk or a closed pipe must not look like success */
 		if (fflush(stdout) || ferror(stdout)) {
 			fprintf(stderr, "glassctl: cannot write the output (%s): is the disk full?\n",

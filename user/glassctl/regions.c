@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "output.h"
+#include "shown.h"
 #include "watch.h"
 
 /**
@@ -95,7 +96,8 @@ static json_t *region_json(const struct glassram_layout *layout, uint32_t i,
 	prot_text(region->prot, prot);
 	return json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:i, s:i, s:o, s:b, s:s, s:i, s:I, s:I, s:I}",
 			 "target", (json_int_t)region->target,
-			 "start", (json_int_t)region->start, "end", (json_int_t)region->end,
+			 "start", (json_int_t)shown_address(region->start),
+			 "end", (json_int_t)shown_address(region->end),
 			 "prot", prot, "offset", (json_int_t)region->offset,
 			 "inode", (json_int_t)region->inode, "dev_major", region->dev_major,
 			 "dev_minor", region->dev_minor,
@@ -117,8 +119,8 @@ static void print_table(const struct glassram_layout *layout, const struct regio
 
 		prot_text(region->prot, prot);
 		table_cell(table, "%u", region->target);
-		table_cell(table, "%llx-%llx", (unsigned long long)region->start,
-			   (unsigned long long)region->end);
+		table_cell(table, "%llx-%llx", (unsigned long long)shown_address(region->start),
+			   (unsigned long long)shown_address(region->end));
 		table_cell(table, "%s", bytes_text(region->end - region->start, size));
 		table_cell(table, "%s", prot);
 		table_cell(table, "%llu", (unsigned long long)sums[i].pages);
