@@ -146,7 +146,8 @@ int main(void)
 	test_bounds(4, 12, 1024, 8, 8);
 	test_bounds(4, 6, 1024, 8, 6);
 	test_bounds(10, 12, 2048, 10, 10);
-	test_bounds(10, 12, 300, 10, 8);
+	test_bounds(10, 12, 300, 8, 8);
+	test_bounds(9, 12, 300, 8, 8);
 	test_bounds(3, 3, 1024, 8, 3);
 	test_bounds(9, 9, 1024, 9, 9);
 	test_synthetic(1 << 16, 1024, 8, 0);

@@ -221,14 +221,21 @@ static void fill_tiles(struct map *map)
 static void choose_orders(struct map *map, uint32_t max_side)
 {
 	uint32_t max = map->order_max ? map->order_max : MAP_ORDER_MAX;
+	uint32_t fits = 1;
 
-	/* A cell is a slot at least, so a lower bound of cells is one of slots. */
-	map->order = map->order_min > MAP_ORDER_MIN ? map->order_min : MAP_ORDER_MIN;
+	while (fits < MAP_ORDER_MAX && (2U << fits) <= max_side)
+		fits++;
+	/* A cell is a slot at least, so a lower bound of cells is one of slots: of as
+	 * many as can be shown, or the map would only be smaller.
+	 */
+	map->order = map->order_min < fits ? map->order_min : fits;
+	if (map->order < MAP_ORDER_MIN)
+		map->order = MAP_ORDER_MIN;
 	while (map->order < MAP_ORDER_MAX && (1U << (2 * map->order)) < map->slots)
 		map->order++;
 	map->cell_order = map->order < max ? map->order : max;
-	while (map->cell_order > 1 && (1U << map->cell_order) > max_side)
-		map->cell_order--;
+	if (map->cell_order > fits)
+		map->cell_order = fits;
 	map->shift = 2 * (map->order - map->cell_order);
 }
 
