@@ -74,8 +74,8 @@ header()
 
 declared()
 {
-	printf '#include <glassram/%s>\n' $(cd include/glassram && ls -- *.h) |
-		gcc -E -Iinclude -Iinclude/uapi - |
+	printf '#include "%s"\n' include/glassram/*.h |
+		gcc -E -I. -Iinclude -Iinclude/uapi - |
 		grep -oE '\bglassram_[a-z_]+\(' | tr -d '(' | sort -u
 }
 
