@@ -25,6 +25,7 @@ int module_load(void);
 struct unloads {
 	uint64_t refused; /* in use, as it should be while anything lives */
 	uint64_t done; /* unloaded, and loaded again */
+	uint64_t longest_ns; /* that this ever took: the device was away */
 	int error; /* the first outcome that was neither: -errno */
 	int stop;
 };

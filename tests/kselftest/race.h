@@ -87,8 +87,9 @@ char *race_blocking(size_t length, const void *first_page);
 #define RACE_EXPECT_UNLOADS(unloader) do { \
 	struct unloads race_seen = unloader_stop(unloader); \
 	\
-	TH_LOG("rmmod: %ju refused, %ju done", (uintmax_t)race_seen.refused, \
-	       (uintmax_t)race_seen.done); \
+	TH_LOG("rmmod: %ju refused, %ju done, loaded again after %ju ms at most", \
+	       (uintmax_t)race_seen.refused, (uintmax_t)race_seen.done, \
+	       (uintmax_t)race_seen.longest_ns / 1000000); \
 	EXPECT_EQ(0, race_seen.error) \
 		TH_LOG("rmmod or insmod: %s", strerror(-race_seen.error)); \
 	EXPECT_LT(0, race_seen.refused); \

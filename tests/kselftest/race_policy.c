@@ -75,6 +75,8 @@ FIXTURE_SETUP(race_policy)
 	self->target = (struct target){0};
 	self->session = (struct session){.fd = -1, .mem_fd = -1, .pagemap_fd = -1,
 					 .counters_fd = -1};
+	if (arms_by_soft_dirty())
+		SKIP(return, "on this kernel a module cannot offer policies");
 	take_precedence();
 }
 
@@ -161,7 +163,7 @@ static void swap(struct __test_metadata *_metadata, FIXTURE_DATA(race_policy) *s
 		bound += !err && i % 3 && board->names[which][0];
 		absent += err == -ENOENT;
 		ASSERT_EQ(0, session_advance(s, 0));
-		/* Writers, loaders and the kernel's own threads have a lower priority, and must get on. */
+		/* Writers, loaders and kernel threads have a lower priority; let them on. */
 		usleep(rand_r(&seed) % (patience_ms(5) * 1000));
 	}
 	for (int i = 0; i < 2; i++) {
