@@ -96,8 +96,9 @@ static long ask(const struct pass *pass, struct pm_scan_arg *scan)
 		return -EFAULT;
 	nr = pass->target->pagemap->f_op->unlocked_ioctl(pass->target->pagemap, PAGEMAP_SCAN,
 							 (unsigned long)work->args);
+	/* Only PM_SCAN_CHECK_WPASYNC gives EPERM, and we did not ask for it. */
 	if (nr < 0)
-		return nr;
+		return nr == -EPERM ? -EXDEV : nr;
 	if (nr > RANGES_PER_SCAN)
 		return -EXDEV;
 	if (copy_from_user(&scan->walk_end,

@@ -67,6 +67,13 @@ static void rewrite(struct cheat *c, unsigned int choice)
 	}
 }
 
+/* Our flags and PM_SCAN_CHECK_WPASYNC: refused with EPERM where a mapping is not watched. */
+static void ask_more(struct cheat *c, unsigned int choice)
+{
+	(void)choice;
+	*word(c, PAGE, 1) = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
+}
+
 /* One of the three parts of the memory: structure, arguments, ranges. */
 static char *part(struct cheat *c, unsigned int choice)
 {
@@ -275,6 +282,13 @@ TEST_F_TIMEOUT(race_arguments, rewritten_beside_rmmod, 3600)
 	self->cheat.once = rewrite;
 	race(_metadata, self);
 	RACE_EXPECT_UNLOADS(&self->unloader);
+}
+
+/* The EPERM came back to the caller, who owns the session, and the session went on. */
+TEST_F_TIMEOUT(race_arguments, a_scan_that_the_kernel_refuses_ends_the_session, 3600)
+{
+	self->cheat.once = ask_more;
+	race(_metadata, self);
 }
 
 TEST_F_TIMEOUT(race_arguments, unmapped, 3600)
