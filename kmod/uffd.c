@@ -83,7 +83,8 @@ static void mint_work(struct work_struct *work)
 	long fd;
 
 	if (IS_ERR(device)) {
-		mint->ret = -ENODEV;
+		/* Whatever else is wrong with it, there is none for us. */
+		mint->ret = PTR_ERR(device) == -ENOMEM ? -ENOMEM : -ENODEV;
 		return;
 	}
 	kthread_use_mm(mint->mm);
