@@ -78,7 +78,11 @@ static void test_all(void)
 	tap_check(result.reported[0] > 0.99999, "and knows it: %.5f", result.reported[0]);
 }
 
-static void test_budget(double share, double page, double cell)
+/*
+ * @behind: how far the stratified scheme may be ahead at the same price. With 3 % of the
+ * faults it is, a little (docs/sampling.md): this keeps that from growing.
+ */
+static void test_budget(double share, double page, double cell, double behind)
 {
 	struct gr_replay_settings settings = { .share = share };
 	struct gr_replay_result ours, other;
@@ -96,7 +100,8 @@ static void test_budget(double share, double page, double cell)
 	if (gr_replay_match(&replay, ours.price_us, &other))
 		abort();
 	tap_check(other.price_us >= ours.price_us && other.price_us < ours.price_us * 1.3 &&
-		  ours.accuracy[0] > other.accuracy[0] && ours.accuracy[2] > other.accuracy[2],
+		  ours.accuracy[0] > other.accuracy[0] - behind &&
+		  ours.accuracy[2] > other.accuracy[2] - behind,
 		  "stratified at %.0f us, not %.0f: %.3f, %.3f", other.price_us, ours.price_us,
 		  other.accuracy[0], other.accuracy[2]);
 }
@@ -158,8 +163,8 @@ int main(void)
 		return 1;
 	test_layout();
 	test_all();
-	test_budget(0.1, 0.9, 0.95);
-	test_budget(0.03, 0.8, 0.85);
+	test_budget(0.1, 0.9, 0.95, 0);
+	test_budget(0.03, 0.8, 0.85, 0.04);
 	test_methods();
 	test_ideal();
 	test_hostile();
