@@ -106,7 +106,7 @@ leaves_nothing()
 # The library goes into foreign programs.
 exports_nothing()
 {
-	[ -z "$(nm -D --defined-only "$BUILD/libglassram-preload.so" | grep -v ' A ')" ] &&
+	! nm -D --defined-only "$BUILD/libglassram-preload.so" | grep -qv " A " &&
 		[ "$(readelf -d "$BUILD/libglassram-preload.so" | grep -c NEEDED)" -eq 1 ]
 }
 
