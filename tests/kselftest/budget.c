@@ -156,13 +156,13 @@ TEST_F(budget, it_is_kept)
 	ASSERT_EQ(0, set_price(s, 10000, 10000));
 	ASSERT_EQ(0, set_budget(s, 200));
 	ASSERT_EQ(0, session_advance(s, 0));
-	/* All pages are armed at first, and that must be paid back: begin after it. */
-	for (int step = 0; step < 20; step++) {
+	/* All pages are armed at first, and its means take some 64 ticks: begin after it. */
+	for (int step = 0; step < 160; step++) {
 		ASSERT_EQ(0, target_next(&self->target));
 		ASSERT_EQ(0, session_advance(s, 0));
 	}
 	ASSERT_EQ(0, session_reset(s));
-	for (int step = 0; step < 150; step++) {
+	for (int step = 0; step < 400; step++) {
 		ASSERT_EQ(0, target_next(&self->target));
 		ASSERT_EQ(0, session_advance(s, 0));
 	}

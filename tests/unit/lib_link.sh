@@ -26,7 +26,7 @@ cat >"$dir/program.c" <<'PROGRAM'
 
 int main(void)
 {
-	struct glassram_attach_settings settings = { sizeof(settings), 0, NULL, true };
+	struct glassram_attach_settings settings = { sizeof(settings), 0, NULL, true, 0 };
 	struct glassram_session *session;
 
 	if (glassram_attach(-1, &settings, &session) == GLASSRAM_OK)
