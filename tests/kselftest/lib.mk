@@ -7,6 +7,8 @@ LIB_KSELFTEST_OBJECTS := $(addprefix $(BUILD)/tests/kselftest/,lib_target.o targ
 LIB_KSELFTEST_POLICIES := $(addprefix $(BUILD)/tests/kselftest/,policy_broken.bpf.o policy_numbers.bpf.o)
 
 KSELFTESTS += $(LIB_KSELFTESTS) tests/kselftest/lib_glassctl.sh
+# Programs that are watched for 20 s and more each.
+KSELFTESTS_LONG += $(BUILD)/tests/kselftest/detect
 KSELFTESTS_SMOKE += $(BUILD)/tests/kselftest/lib_session $(BUILD)/tests/kselftest/policy_load
 
 tests: $(LIB_KSELFTEST_POLICIES) $(BUILD)/docs/client
