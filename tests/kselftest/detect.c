@@ -60,6 +60,8 @@ static void start(struct __test_metadata *_metadata, FIXTURE_DATA(detect) *self,
 		int null = open("/dev/null", O_RDWR);
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* The first touch of a huge page is one hit for all of it. */
+		prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 		dup2(null, 1);
 		dup2(null, 2);
 		execvp(argv[0], argv);
@@ -270,6 +272,7 @@ TEST_F_TIMEOUT(detect, known_phases, 120)
 		"time.sleep(100)";
 	static const double wanted[] = { 8, 16, 24 };
 	unsigned int right = 0, told;
+	bool begun = false;
 	double first = 0;
 
 	start(_metadata, self, (char *[]){"python3", "-c", (char *)script, NULL});
@@ -281,10 +284,12 @@ TEST_F_TIMEOUT(detect, known_phases, 120)
 
 		if (self->found[i].kind != GLASSRAM_DETECTION_PHASE)
 			continue;
-		if (!first && at > wanted[0] - 1)
+		if (!begun && at > wanted[0] - 1) {
+			begun = true;
 			first = at - wanted[0];
+		}
 		for (int k = 0; k < 3; k++)
-			right += first > 0 && at - first > wanted[k] - 1.5 && at - first < wanted[k] + 1.5;
+			right += begun && at - first > wanted[k] - 1.5 && at - first < wanted[k] + 1.5;
 	}
 	TH_LOG("%u told, %u of 3 right; its start took %.1f s", told, right, first);
 	EXPECT_EQ(3, right);

@@ -7,8 +7,8 @@ RACE_KSELFTESTS	:= $(addprefix $(BUILD)/tests/kselftest/,$(RACE_NAMES))
 RACE_OBJECTS	:= $(addprefix $(BUILD)/tests/kselftest/,race.o)
 
 KSELFTESTS += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh
-# They take minutes; race_policy is in every `make check`.
-KSELFTESTS_LONG += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh
+# They take minutes.
+KSELFTESTS_LONG += $(RACE_KSELFTESTS) tests/kselftest/race_soak.sh $(BUILD)/tests/kselftest/race_policy
 
 $(RACE_KSELFTESTS): %: %.o $(RACE_OBJECTS) $(KSELFTEST_COMMON)
 	$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

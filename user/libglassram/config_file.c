@@ -136,6 +136,17 @@ static enum glassram_error read_lines(struct reader *reader, FILE *file)
 	}
 }
 
+/*
+ * Is there a file, as far as we can see? A folder that we may not look into is
+ * somebody else's: `sudo -u` leaves HOME as it was.
+ */
+static bool is_there(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) || (errno != ENOENT && errno != ENOTDIR && errno != EACCES);
+}
+
 /* @optional: it need not exist. */
 static enum glassram_error read_file(struct glassram_config *config, const char *path,
 				     bool optional)
@@ -153,7 +164,7 @@ static enum glassram_error read_file(struct glassram_config *config, const char 
 			       path, GLASSRAM_CONFIG_FILES);
 	/* A pipe without a writer must not stop us. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && optional && (errno == ENOENT || errno == ENOTDIR))
+	if (fd < 0 && optional && !is_there(path))
 		return GLASSRAM_OK;
 	if (fd < 0)
 		return gr_fail(GLASSRAM_ERR_INVALID, "%s cannot be read (%s): mend that, or remove it",
