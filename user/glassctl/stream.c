@@ -120,6 +120,7 @@ static enum glassram_error send_telemetry(struct stream *s)
 {
 	struct glassram_message message = { .type = GLASSRAM_MESSAGE_TELEMETRY };
 	struct glassram_telemetry *t = &message.telemetry;
+	const struct glassram_stats *stats = &s->view.stats;
 	const struct told then = s->told;
 	struct glassram_report report;
 
@@ -139,9 +140,12 @@ static enum glassram_error send_telemetry(struct stream *s)
 	t->hit_rate = report.hits_per_second;
 	t->new_rate = report.new_per_second;
 	memcpy(t->working_set, report.working_set, sizeof(t->working_set));
-	/* Every page is armed at every tick: nothing is estimated. */
-	t->accuracy = 1;
+	/* Where all is armed at every tick nothing is estimated; else nobody knows yet. */
+	t->accuracy = stats->budget == GLASSRAM_BUDGET_ALL ? 1 : NAN;
 	t->sampling_rate = 1;
+	if (stats->unarmed)
+		t->sampling_rate = stats->unarmed < stats->pages ?
+				   1 - (double)stats->unarmed / (double)stats->pages : 0;
 	t->overhead = overhead(&s->told, &then);
 	return send_message(s, &message);
 }
