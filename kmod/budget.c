@@ -100,11 +100,8 @@ static int arm_block(struct glassram_mm *target, struct glassram_slot_block *blo
 
 	static_assert(sizeof(chosen) * BITS_PER_BYTE == GLASSRAM_BLOCK_SLOTS);
 	glassram_sampler_choose(&target->session->sampler, &(struct glassram_sampler_block){
-		.hits = block->column[GLASSRAM_HITS],
 		.stamp = block->column[GLASSRAM_STAMP],
 		.armed = block->column[GLASSRAM_ARMED],
-		.observed = block->column[GLASSRAM_OBSERVED],
-		.number = block->index,
 		.memory = &block->sampled,
 	}, chosen, found);
 	nr = find_spans(target, block, (unsigned long *)chosen, spans);

@@ -96,20 +96,14 @@ struct glassram_sampler_memory {
 
 /**
  * struct glassram_sampler_block - a block of GLASSRAM_BLOCK_SLOTS slots, to be looked at
- * @hits: its part of the HITS column
- * @stamp: of STAMP
+ * @stamp: its part of the STAMP column
  * @armed: epoch for which each slot was armed last, 0 never: it is armed now if
  *	that is above its stamp
- * @observed: epochs observed up to the last arming
- * @number: the same at each tick
  * @memory: the same at each tick
  */
 struct glassram_sampler_block {
-	const __u32 *hits;
 	const __u32 *stamp;
 	const __u32 *armed;
-	const __u32 *observed;
-	__u32 number;
 	struct glassram_sampler_memory *memory;
 };
 

@@ -116,6 +116,8 @@ static int scan_span(const struct pass *pass, unsigned long start, unsigned long
 {
 	/* PAGEMAP_SCAN skips a hugetlb page that max_pages cuts: no limit there. */
 	bool huge = glassram_regions_huge(&pass->target->regions), arm = pass->arm;
+	/* Only a look for a budget asks for it: it splits ranges. */
+	bool budget = pass->target->session->budget.share != GLASSRAM_BUDGET_ALL;
 	struct pm_scan_arg scan = {
 		.size = sizeof(scan),
 		.flags = arm ? PM_SCAN_WP_MATCHING : 0,
@@ -125,7 +127,7 @@ static int scan_span(const struct pass *pass, unsigned long start, unsigned long
 		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 		/* Keeps apart what is treated differently. */
 		.return_mask = PAGE_IS_WPALLOWED | PAGE_IS_HUGE | PAGE_IS_SWAPPED |
-			       (arm ? 0 : PAGE_IS_WRITTEN),
+			       (!arm && budget ? PAGE_IS_WRITTEN : 0),
 	};
 	int ret, failed = 0;
 

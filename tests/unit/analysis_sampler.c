@@ -14,7 +14,7 @@
 #define NO_LIMIT (~0ULL)
 
 /* One block and its columns. */
-static __u32 stamp[SLOTS], armed[SLOTS], hits[SLOTS], observed[SLOTS];
+static __u32 stamp[SLOTS], armed[SLOTS];
 static struct glassram_sampler_memory memory;
 static __u64 chosen[GLASSRAM_SAMPLER_RUNS];
 
@@ -27,8 +27,7 @@ static struct glassram_sampler_found choose(struct glassram_sampler *sampler)
 {
 	struct glassram_sampler_found found = { 0 };
 	struct glassram_sampler_block block = {
-		.hits = hits, .stamp = stamp, .armed = armed, .observed = observed,
-		.memory = &memory,
+		.stamp = stamp, .armed = armed, .memory = &memory,
 	};
 
 	glassram_sampler_choose(sampler, &block, chosen, &found);

@@ -180,7 +180,6 @@ static void arm_by_sampler(struct play *play, uint32_t epoch)
 		struct glassram_sampler_block block = {
 			.stamp = play->stamp + start,
 			.armed = play->armed + start,
-			.number = number,
 			.memory = &play->memory[number],
 		};
 		__u64 chosen[GLASSRAM_SAMPLER_RUNS];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR GPL-2.0
 /*
  * Watching within a budget: see sampled.h. Keeps of each page what the module's
- * columns hold: hits, stamp, the epoch it was armed for, epochs observed.
+ * columns hold: stamp, and the epoch it was armed for.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define SLOTS GLASSRAM_BLOCK_SLOTS
 struct sampled_block {
 	uint64_t start;
-	uint32_t hits[SLOTS], stamp[SLOTS], armed[SLOTS], observed[SLOTS];
+	uint32_t stamp[SLOTS], armed[SLOTS];
 	struct glassram_sampler_memory memory;
 };
 
@@ -102,7 +102,6 @@ static bool note(struct sampled *sampled, struct sampled_block *block, uint32_t 
 	uint32_t closed = sampled->epoch, *stamp = &block->stamp[slot];
 
 	if (block->armed[slot] > *stamp) {
-		block->observed[slot] += closed - block->armed[slot] + 1;
 		sampled->hits++;
 	} else if (*stamp != GLASSRAM_STAMP_NO_PAGE) {
 		return false;
@@ -112,7 +111,6 @@ static bool note(struct sampled *sampled, struct sampled_block *block, uint32_t 
 		return true;
 	}
 	*stamp = closed;
-	block->hits[slot]++;
 	return true;
 }
 
@@ -182,11 +180,8 @@ int sampled_round(struct sampled *sampled)
 	for (uint32_t i = 0; i < sampled->nr_blocks; i++) {
 		struct sampled_block *block = &sampled->blocks[i];
 		const struct glassram_sampler_block look = {
-			.hits = block->hits,
 			.stamp = block->stamp,
 			.armed = block->armed,
-			.observed = block->observed,
-			.number = i,
 			.memory = &block->memory,
 		};
 		__u64 chosen[GLASSRAM_SAMPLER_RUNS];
